@@ -1,0 +1,118 @@
+//! Datasets and their versions.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Job;
+use crate::job::ImportOptions;
+use crate::schema::Schema;
+use crate::time::Micros;
+
+/// A dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Dataset {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Micros,
+    /// Its newest version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<DatasetVersion>,
+}
+
+/// An immutable version of a dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DatasetVersion {
+    /// The dataset's name.
+    pub dataset: String,
+    /// The version's number, from 1.
+    pub version: u32,
+    /// When it was made.
+    pub created_at: Micros,
+    /// Who made it.
+    pub created_by: String,
+    /// Number of rows.
+    pub rows: u64,
+    /// Its columns.
+    pub schema: Schema,
+    /// SHA-256 of its Parquet, hexadecimal.
+    pub sha256: String,
+    /// Size of its Parquet in bytes.
+    pub bytes: u64,
+    /// Where it came from.
+    pub source: Source,
+}
+
+/// The file that a dataset version came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Source {
+    /// The file's name, without folders.
+    pub file: String,
+    /// SHA-256 of the file, hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How it was asked to be read.
+    pub options: ImportOptions,
+}
+
+/// The first rows of a dataset version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Preview {
+    /// The columns' names.
+    pub columns: Vec<String>,
+    /// The rows, cell by cell: numbers, texts, booleans, or null for missing.
+    pub rows: Vec<Vec<serde_json::Value>>,
+}
+
+/// The answer to an import.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ImportAnswer {
+    /// A job makes a new version.
+    Started {
+        /// The job.
+        job: Job,
+    },
+    /// The same bytes with the same options are a version already; no new one is made.
+    Unchanged {
+        /// That version.
+        version: DatasetVersion,
+    },
+}
+
+/// A request for a first recipe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeInit {
+    /// The dataset: `credit`, `credit:1`.
+    pub dataset: String,
+    /// The column to predict.
+    pub target: String,
+    /// The algorithm; default `lightgbm`.
+    #[serde(default)]
+    pub algorithm: Option<String>,
+    /// A column that says which part a row belongs to.
+    #[serde(default)]
+    pub split_column: Option<String>,
+    /// The positive class; default: the rarer one.
+    #[serde(default)]
+    pub positive: Option<String>,
+}
+
+/// A recipe's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeText {
+    /// TOML or JSON.
+    pub recipe: String,
+}
+
+/// What a check of a recipe found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RecipeCheck {
+    /// Whether it can be trained.
+    pub valid: bool,
+    /// What is wrong.
+    pub problems: Vec<crate::recipe::Problem>,
+}

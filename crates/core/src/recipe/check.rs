@@ -1,0 +1,480 @@
+//! A recipe against the columns of its dataset: what each column's treatment is, or what is wrong.
+
+use super::{
+    Algorithm, Capacity, ColumnRule, Encode, Fill, Impute, MetricName, NumericEncode, NumericImpute, Parsed, Problem,
+    Problems, Recipe, Shares, Split, TextEncode, TextImpute, TreatAs, Unknown,
+};
+use crate::bundle::Task;
+use crate::profile::Profile;
+use crate::schema::{ColumnSchema, ColumnType, MAX_CATEGORIES, Schema};
+use crate::suggest;
+
+/// The most bins of a column where a recipe does not say.
+pub(super) const DEFAULT_BINS: u32 = 5;
+
+/// Which columns are features, and how each is treated: the recipe with all its defaults made explicit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The features, in the order of the schema.
+    pub columns: Vec<PlannedColumn>,
+}
+
+/// One feature column.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedColumn {
+    /// The column's name.
+    pub name: String,
+    /// Its type in the dataset.
+    pub column_type: ColumnType,
+    /// How it is treated.
+    pub treatment: Treatment,
+}
+
+/// How a column is treated.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Treatment {
+    /// As numbers.
+    Numeric {
+        /// What stands in for a missing cell.
+        impute: NumericImpute,
+        /// The number for [`NumericImpute::Constant`].
+        fill: f64,
+        /// What the model sees.
+        encode: NumericEncode,
+        /// The most bins.
+        bins: u32,
+        /// The inner edges of the bins, when the recipe gives them.
+        breaks: Option<Vec<f64>>,
+    },
+    /// As categories. A column of numbers gives its numbers' texts.
+    Text {
+        /// What stands in for a missing cell.
+        impute: TextImpute,
+        /// The text for [`TextImpute::Constant`].
+        fill: String,
+        /// What the model sees.
+        encode: TextEncode,
+        /// What happens to a text that the training part does not hold.
+        unknown: Unknown,
+        /// The most bins of weight of evidence.
+        bins: u32,
+        /// The bins, when the recipe gives them.
+        groups: Option<Vec<Vec<String>>>,
+        /// The order of the categories, when the recipe gives it.
+        order: Option<Vec<String>>,
+    },
+}
+
+impl Parsed {
+    /// [`check`], with the line of each problem.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn check(&self, schema: &Schema, profile: Option<&Profile>) -> Result<Plan, Problems> {
+        check(&self.recipe, schema, profile).map_err(|problems| {
+            let located =
+                problems.0.into_iter().map(|problem| self.problem(&problem.field, problem.message, problem.hint));
+            Problems(located.collect())
+        })
+    }
+}
+
+/// Compares a recipe with the columns of its dataset and, where there is a profile, with what they hold.
+///
+/// # Errors
+/// All problems at once, each with its field and a remedy; lines are known only to [`Parsed::check`].
+pub fn check(recipe: &Recipe, schema: &Schema, profile: Option<&Profile>) -> Result<Plan, Problems> {
+    let mut checker = Checker { recipe, schema, profile, problems: Vec::new() };
+    checker.columns_exist();
+    checker.target();
+    checker.metric_and_algorithm();
+    checker.split();
+    checker.lightgbm();
+    let columns = checker.features();
+    if checker.problems.is_empty() && columns.is_empty() {
+        checker.report("drop", "no column is left to learn from".into(), "drop fewer columns".into());
+    }
+    if checker.problems.is_empty() { Ok(Plan { columns }) } else { Err(Problems(checker.problems)) }
+}
+
+struct Checker<'a> {
+    recipe: &'a Recipe,
+    schema: &'a Schema,
+    profile: Option<&'a Profile>,
+    problems: Vec<Problem>,
+}
+
+impl Checker<'_> {
+    fn report(&mut self, field: &str, message: String, hint: String) {
+        self.problems.push(Problem { line: None, field: field.to_owned(), message, hint });
+    }
+
+    fn exists(&mut self, field: &str, column: &str) {
+        if self.schema.column(column).is_none() {
+            let names: Vec<&str> = self.schema.names().collect();
+            let hint = suggest::hint(column, names.iter().copied());
+            self.report(field, format!("the dataset has no column `{column}`"), hint);
+        }
+    }
+
+    fn columns_exist(&mut self) {
+        let recipe = self.recipe;
+        self.exists("target", &recipe.target);
+        for (index, column) in recipe.drop.iter().enumerate() {
+            self.exists(&format!("drop[{index}]"), column);
+        }
+        for column in recipe.preprocessing.columns.keys() {
+            self.exists(&format!("preprocessing.columns.{column}"), column);
+        }
+        if let Split::Column(split) = &recipe.split {
+            self.exists("split.column", &split.column);
+        }
+        if recipe.drop.contains(&recipe.target) {
+            self.report("drop", "the target cannot be dropped".into(), format!("remove `{}`", recipe.target));
+        }
+    }
+
+    fn target(&mut self) {
+        let recipe = self.recipe;
+        let Some(column) = self.schema.column(&recipe.target) else { return };
+        match recipe.task {
+            Task::Regression => self.regression_target(column),
+            Task::Binary => self.binary_target(column),
+        }
+        let threshold = recipe.threshold;
+        if !(0.0..=1.0).contains(&threshold) {
+            self.report("threshold", format!("{threshold} is not a probability"), "write a number from 0 to 1".into());
+        }
+    }
+
+    fn regression_target(&mut self, column: &ColumnSchema) {
+        if !column.column_type.is_numeric() {
+            let message = format!(
+                "`{}` is a {} column, and a regression predicts a number",
+                column.name,
+                column.column_type.word()
+            );
+            self.report("target", message, "choose a column of numbers, or task = \"binary\"".into());
+        }
+        if self.recipe.positive.is_some() {
+            self.report("positive", "a regression has no positive class".into(), "remove the line".into());
+        }
+    }
+
+    fn binary_target(&mut self, column: &ColumnSchema) {
+        let distinct = self.profile.and_then(|profile| profile.column(&column.name)).map(|column| column.distinct);
+        let classes = self.classes(&column.name);
+        match distinct {
+            Some(0 | 1) => {
+                let message = format!("`{}` has one class only, so there is nothing to tell apart", column.name);
+                self.report("target", message, "choose a column with two values".into());
+                return;
+            }
+            Some(count) if count > 2 => {
+                let message = format!("`{}` has {count} different values, and a binary task has two", column.name);
+                self.report("target", message, "choose another target, or task = \"regression\"".into());
+                return;
+            }
+            _ => {}
+        }
+        let list = classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(" or ");
+        match &self.recipe.positive {
+            None => self.report(
+                "positive",
+                "a binary task names its positive class".into(),
+                format!("add positive = {list}"),
+            ),
+            Some(positive) if !classes.is_empty() && !classes.contains(positive) => {
+                let message = format!("`{}` has no value `{positive}`", column.name);
+                self.report("positive", message, format!("its values: {list}"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The values of a column that has few: from the profile's most frequent values.
+    fn classes(&self, column: &str) -> Vec<String> {
+        let profile = self.profile.and_then(|profile| profile.column(column));
+        let frequent = profile.map(|column| column.frequent.iter().map(|entry| entry.value.clone()).collect());
+        let categories = || self.schema.column(column).and_then(|column| column.categories.clone());
+        frequent.or_else(categories).unwrap_or_default()
+    }
+
+    fn metric_and_algorithm(&mut self) {
+        let recipe = self.recipe;
+        let allowed = MetricName::of(recipe.task);
+        if let Some(metric) = recipe.metric.filter(|metric| !allowed.contains(metric)) {
+            let list = allowed.iter().map(|metric| format!("`{}`", metric.word())).collect::<Vec<_>>().join(", ");
+            self.report(
+                "metric",
+                format!("`{}` is not a metric of this task", metric.word()),
+                format!("allowed: {list}"),
+            );
+        }
+        let fits = match recipe.algorithm {
+            Algorithm::LogisticRegression(_) | Algorithm::Scorecard(_) => recipe.task == Task::Binary,
+            Algorithm::LinearRegression(_) => recipe.task == Task::Regression,
+            Algorithm::Lightgbm(_) => true,
+        };
+        if !fits {
+            let (task, other) = match recipe.task {
+                Task::Binary => ("binary", "`logistic_regression`, `scorecard` or `lightgbm`"),
+                Task::Regression => ("regression", "`linear_regression` or `lightgbm`"),
+            };
+            let message = format!("`{}` cannot do a {task} task", recipe.algorithm.name());
+            self.report("algorithm.name", message, format!("use {other}"));
+        }
+    }
+
+    fn split(&mut self) {
+        let recipe = self.recipe;
+        match &recipe.split {
+            Split::Random(shares) => self.shares(*shares),
+            Split::Stratified(shares) => {
+                self.shares(*shares);
+                if recipe.task == Task::Regression {
+                    let hint = "use method = \"random\"".into();
+                    self.report(
+                        "split.method",
+                        "a stratified split needs classes, and a regression has none".into(),
+                        hint,
+                    );
+                }
+            }
+            Split::Column(split) if split.column == recipe.target => {
+                self.report("split.column", "the target cannot say the split".into(), "name another column".into());
+            }
+            Split::Column(split) => {
+                for (field, list) in [("split.training", &split.training), ("split.test", &split.test)] {
+                    if list.is_empty() {
+                        self.report(field, "the list is empty".into(), "name at least one value of the column".into());
+                    }
+                }
+            }
+        }
+    }
+
+    fn shares(&mut self, shares: Shares) {
+        if shares.validation + shares.test > 0.95 {
+            let message = format!("validation and test take {} of the rows", shares.validation + shares.test);
+            self.report("split", message, "leave at least 0.05 for the training part".into());
+        }
+        if shares.test <= 0.0 {
+            self.report("split.test", "without a test part nothing can be reported".into(), "write 0.2".into());
+        }
+    }
+
+    fn lightgbm(&mut self) {
+        let Algorithm::Lightgbm(parameters) = &self.recipe.algorithm else { return };
+        let constraints: Vec<String> = parameters.monotone_constraints.keys().cloned().collect();
+        for column in constraints {
+            let field = format!("algorithm.monotone_constraints.{column}");
+            self.exists(&field, &column);
+            if self.schema.column(&column).is_some_and(|column| !column.column_type.is_numeric()) {
+                let hint = "only a column of numbers can rise".into();
+                self.report(&field, format!("`{column}` is a text column"), hint);
+            }
+        }
+        if parameters.capacity == Capacity::Manual {
+            return;
+        }
+        let given = [
+            ("num_iterations", parameters.num_iterations.is_some()),
+            ("learning_rate", parameters.learning_rate.is_some()),
+            ("num_leaves", parameters.num_leaves.is_some()),
+            ("max_depth", parameters.max_depth.is_some()),
+            ("min_data_in_leaf", parameters.min_data_in_leaf.is_some()),
+            ("feature_fraction", parameters.feature_fraction.is_some()),
+            ("bagging_fraction", parameters.bagging_fraction.is_some()),
+            ("lambda_l1", parameters.lambda_l1.is_some()),
+            ("lambda_l2", parameters.lambda_l2.is_some()),
+            ("max_bin", parameters.max_bin.is_some()),
+            ("early_stopping_round", parameters.early_stopping_round.is_some()),
+        ];
+        for (name, _) in given.into_iter().filter(|(_, given)| *given) {
+            let hint = "set capacity = \"manual\", or remove the line".into();
+            self.report(&format!("algorithm.{name}"), "capacity = \"auto\" chooses this one".into(), hint);
+        }
+    }
+
+    fn features(&mut self) -> Vec<PlannedColumn> {
+        let recipe = self.recipe;
+        let split_column = match &recipe.split {
+            Split::Column(split) => Some(split.column.as_str()),
+            _ => None,
+        };
+        let is_feature = |name: &str| {
+            name != recipe.target && Some(name) != split_column && !recipe.drop.iter().any(|drop| drop == name)
+        };
+        let schema = self.schema;
+        let columns = schema.columns.iter().filter(|column| is_feature(&column.name));
+        columns.filter_map(|column| self.feature(column)).collect()
+    }
+
+    fn feature(&mut self, column: &ColumnSchema) -> Option<PlannedColumn> {
+        let none = ColumnRule::default();
+        let rule = self.recipe.preprocessing.columns.get(&column.name).unwrap_or(&none);
+        let field = format!("preprocessing.columns.{}", column.name);
+        let as_text = match rule.treat_as {
+            Some(treat) => treat == TreatAs::Text,
+            None => !column.column_type.is_numeric(),
+        };
+        if !as_text && !column.column_type.is_numeric() {
+            let hint = "remove treat_as, or drop the column".into();
+            self.report(&format!("{field}.treat_as"), "a text column cannot be treated as numbers".into(), hint);
+            return None;
+        }
+        let treatment = if as_text { self.text(column, rule, &field)? } else { self.numeric(rule, &field)? };
+        Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment })
+    }
+
+    fn numeric(&mut self, rule: &ColumnRule, field: &str) -> Option<Treatment> {
+        let general = &self.recipe.preprocessing.numeric;
+        let encode = match rule.encode {
+            None => general.encode,
+            Some(Encode::None) => Some(NumericEncode::None),
+            Some(Encode::Standardise) => Some(NumericEncode::Standardise),
+            Some(Encode::QuantileBins) => Some(NumericEncode::QuantileBins),
+            Some(Encode::Woe) => Some(NumericEncode::Woe),
+            Some(Encode::OneHot | Encode::Ordinal) => {
+                let hint = "use `none`, `standardise`, `quantile_bins` or `woe`, or add treat_as = \"text\"".into();
+                self.report(&format!("{field}.encode"), "this is an encoding of text".into(), hint);
+                return None;
+            }
+        };
+        let impute = match rule.impute {
+            None => general.impute,
+            Some(Impute::Keep) => Some(NumericImpute::Keep),
+            Some(Impute::Mean) => Some(NumericImpute::Mean),
+            Some(Impute::Median) => Some(NumericImpute::Median),
+            Some(Impute::Constant) => Some(NumericImpute::Constant),
+            Some(Impute::Refuse) => Some(NumericImpute::Refuse),
+            Some(Impute::MostFrequent) => {
+                self.report(&format!("{field}.impute"), "this is a rule for text".into(), "use `median`".into());
+                return None;
+            }
+        };
+        let (default_impute, default_encode) = match self.recipe.algorithm {
+            Algorithm::Lightgbm(_) => (NumericImpute::Keep, NumericEncode::None),
+            Algorithm::Scorecard(_) => (NumericImpute::Keep, NumericEncode::Woe),
+            _ => (NumericImpute::Median, NumericEncode::Standardise),
+        };
+        let encode = encode.unwrap_or(default_encode);
+        let binned = matches!(encode, NumericEncode::QuantileBins | NumericEncode::Woe);
+        let impute = impute.unwrap_or(if binned { NumericImpute::Keep } else { default_impute });
+        let fill = match &rule.fill {
+            Some(Fill::Number(number)) => Some(*number),
+            Some(Fill::Text(_)) => {
+                self.report(
+                    &format!("{field}.fill"),
+                    "a column of numbers is filled with a number".into(),
+                    String::new(),
+                );
+                return None;
+            }
+            None => general.fill,
+        };
+        self.fill(field, impute == NumericImpute::Constant, fill.is_some());
+        self.encoding(field, encode == NumericEncode::Woe, encode == NumericEncode::Woe);
+        let linear = matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_));
+        if linear && impute == NumericImpute::Keep && !binned {
+            let hint = "use impute = \"median\", or encode = \"quantile_bins\"".into();
+            self.report(&format!("{field}.impute"), "a linear model cannot keep missing numbers".into(), hint);
+        }
+        if let Some(breaks) = &rule.breaks {
+            self.breaks(field, breaks, binned);
+        }
+        let bins = rule.bins.or(general.bins).unwrap_or(DEFAULT_BINS);
+        Some(Treatment::Numeric { impute, fill: fill.unwrap_or(0.0), encode, bins, breaks: rule.breaks.clone() })
+    }
+
+    fn text(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
+        let general = &self.recipe.preprocessing.text;
+        let encode = match rule.encode {
+            None => general.encode,
+            Some(Encode::OneHot) => Some(TextEncode::OneHot),
+            Some(Encode::Ordinal) => Some(TextEncode::Ordinal),
+            Some(Encode::Woe) => Some(TextEncode::Woe),
+            Some(_) => {
+                let hint = "use `one_hot`, `ordinal` or `woe`".into();
+                self.report(&format!("{field}.encode"), "this is an encoding of numbers".into(), hint);
+                return None;
+            }
+        };
+        let impute = match rule.impute {
+            None => general.impute,
+            Some(Impute::Keep) => Some(TextImpute::Keep),
+            Some(Impute::MostFrequent) => Some(TextImpute::MostFrequent),
+            Some(Impute::Constant) => Some(TextImpute::Constant),
+            Some(Impute::Refuse) => Some(TextImpute::Refuse),
+            Some(_) => {
+                self.report(
+                    &format!("{field}.impute"),
+                    "this is a rule for numbers".into(),
+                    "use `most_frequent`".into(),
+                );
+                return None;
+            }
+        };
+        let default_encode = match self.recipe.algorithm {
+            Algorithm::Lightgbm(_) => TextEncode::Ordinal,
+            Algorithm::Scorecard(_) => TextEncode::Woe,
+            _ => TextEncode::OneHot,
+        };
+        let encode = encode.unwrap_or(default_encode);
+        let impute = impute.unwrap_or(TextImpute::Keep);
+        let fill = match &rule.fill {
+            Some(Fill::Text(text)) => Some(text.clone()),
+            Some(Fill::Number(number)) => Some(number.to_string()),
+            None => general.fill.clone(),
+        };
+        self.fill(field, impute == TextImpute::Constant, fill.is_some());
+        self.encoding(field, encode == TextEncode::Woe, encode == TextEncode::Woe);
+        let linear = matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_));
+        if linear && encode == TextEncode::Ordinal && impute == TextImpute::Keep {
+            let hint = "use impute = \"most_frequent\", or encode = \"one_hot\"".into();
+            self.report(&format!("{field}.impute"), "a linear model cannot keep a missing code".into(), hint);
+        }
+        if !column.column_type.is_numeric() && column.categories.is_none() && rule.groups.is_none() {
+            let message = format!("`{}` has more than {MAX_CATEGORIES} different texts", column.name);
+            self.report("drop", message, format!("add \"{}\" to drop", column.name));
+        }
+        Some(Treatment::Text {
+            impute,
+            fill: fill.unwrap_or_default(),
+            encode,
+            unknown: rule.unknown.or(general.unknown).unwrap_or(Unknown::Missing),
+            bins: rule.bins.unwrap_or(DEFAULT_BINS),
+            groups: rule.groups.clone(),
+            order: rule.order.clone(),
+        })
+    }
+
+    fn fill(&mut self, field: &str, constant: bool, given: bool) {
+        if constant && !given {
+            self.report(&format!("{field}.fill"), "impute = \"constant\" needs a value".into(), "add fill = …".into());
+        }
+    }
+
+    fn encoding(&mut self, field: &str, is_woe: bool, allowed_for_scorecard: bool) {
+        if is_woe && self.recipe.task == Task::Regression {
+            let hint = "use `quantile_bins` or `one_hot`".into();
+            self.report(&format!("{field}.encode"), "weight of evidence needs two classes".into(), hint);
+        }
+        if matches!(self.recipe.algorithm, Algorithm::Scorecard(_)) && !allowed_for_scorecard {
+            let hint = "use encode = \"woe\", or leave it out".into();
+            self.report(&format!("{field}.encode"), "a scorecard is made of weights of evidence".into(), hint);
+        }
+    }
+
+    fn breaks(&mut self, field: &str, breaks: &[f64], binned: bool) {
+        let field = format!("{field}.breaks");
+        if !binned {
+            let hint = "add encode = \"quantile_bins\" or \"woe\"".into();
+            self.report(&field, "breaks belong to an encoding with bins".into(), hint);
+        }
+        if breaks.is_empty() || breaks.windows(2).any(|pair| pair[0] >= pair[1]) {
+            self.report(&field, "the breaks do not ascend".into(), "write them from low to high, each once".into());
+        }
+    }
+}

@@ -1,0 +1,675 @@
+//! The recipe: what to make from which dataset version. TOML or JSON, with a published JSON Schema.
+//!
+//! The schema (made from the types here) is also what [`parse`] checks a document against, so that what is published
+//! and what is enforced cannot differ. [`check`] then compares a recipe with the dataset's columns.
+
+mod check;
+mod document;
+mod parse;
+mod starter;
+mod validate;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use check::{Plan, PlannedColumn, Treatment, check};
+pub use parse::{Parsed, Problem, Problems, parse};
+pub use starter::{StarterOptions, starter};
+
+use crate::bundle::Task;
+use crate::names::DatasetRef;
+
+/// A recipe, as its author means it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The dataset, with version or alias: `credit`, `credit:3`, `credit@gold`. Without either, the newest version.
+    #[schemars(with = "String")]
+    pub dataset: DatasetRef,
+    /// What is predicted.
+    pub task: Task,
+    /// The column to predict.
+    pub target: String,
+    /// For a binary task, the target's value whose probability is predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive: Option<String>,
+    /// Columns to leave out.
+    #[serde(default)]
+    pub drop: Vec<String>,
+    /// The metric by which versions are chosen. Default: `roc_auc` for a binary task, `rmse` for regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<MetricName>,
+    /// For a binary task: at or above this probability the label is the positive one.
+    #[serde(default = "default_threshold")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub threshold: f64,
+    /// Every random choice follows from it: same data, same recipe, same seed, same model.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Which rows are learnt from, chosen by, and reported on.
+    #[serde(default)]
+    pub split: Split,
+    /// What happens to a value before the model sees it.
+    #[serde(default)]
+    pub preprocessing: Preprocessing,
+    /// How the model is learnt.
+    pub algorithm: Algorithm,
+}
+
+fn default_threshold() -> f64 {
+    0.5
+}
+
+fn default_seed() -> u64 {
+    42
+}
+
+impl Recipe {
+    /// The metric by which versions are chosen.
+    pub fn chosen_metric(&self) -> MetricName {
+        self.metric.unwrap_or(match self.task {
+            Task::Binary => MetricName::RocAuc,
+            Task::Regression => MetricName::Rmse,
+        })
+    }
+}
+
+/// A headline metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricName {
+    /// Share of rows with the right label.
+    Accuracy,
+    /// Share of those predicted positive that are positive.
+    Precision,
+    /// Share of positives predicted positive.
+    Recall,
+    /// Harmonic mean of precision and recall.
+    F1,
+    /// Area under the ROC curve.
+    RocAuc,
+    /// Average precision: area under the precision-recall curve by steps.
+    PrAuc,
+    /// Kolmogorov-Smirnov: largest distance between the classes' cumulative shares.
+    Ks,
+    /// 2 · `roc_auc` − 1.
+    Gini,
+    /// Mean squared error of the probability.
+    Brier,
+    /// Mean negative log-likelihood, natural logarithm.
+    LogLoss,
+    /// Root of the mean squared error.
+    Rmse,
+    /// Mean absolute error.
+    Mae,
+    /// Mean absolute percentage error, as a share.
+    Mape,
+    /// Coefficient of determination.
+    R2,
+}
+
+impl MetricName {
+    /// All metrics of a binary task, in the order they are shown.
+    pub const BINARY: [Self; 10] = [
+        Self::RocAuc,
+        Self::PrAuc,
+        Self::Ks,
+        Self::Gini,
+        Self::LogLoss,
+        Self::Brier,
+        Self::Accuracy,
+        Self::Precision,
+        Self::Recall,
+        Self::F1,
+    ];
+    /// All metrics of a regression, in the order they are shown.
+    pub const REGRESSION: [Self; 4] = [Self::Rmse, Self::Mae, Self::Mape, Self::R2];
+
+    /// The metrics of a task.
+    pub fn of(task: Task) -> &'static [Self] {
+        match task {
+            Task::Binary => &Self::BINARY,
+            Task::Regression => &Self::REGRESSION,
+        }
+    }
+
+    /// The metric's name in snake case.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::Precision => "precision",
+            Self::Recall => "recall",
+            Self::F1 => "f1",
+            Self::RocAuc => "roc_auc",
+            Self::PrAuc => "pr_auc",
+            Self::Ks => "ks",
+            Self::Gini => "gini",
+            Self::Brier => "brier",
+            Self::LogLoss => "log_loss",
+            Self::Rmse => "rmse",
+            Self::Mae => "mae",
+            Self::Mape => "mape",
+            Self::R2 => "r2",
+        }
+    }
+
+    /// Whether a larger value is better.
+    pub fn larger_is_better(self) -> bool {
+        !matches!(self, Self::Brier | Self::LogLoss | Self::Rmse | Self::Mae | Self::Mape)
+    }
+}
+
+/// How rows are divided into a training, a validation and a test part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "method", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Split {
+    /// Each row by chance.
+    Random(Shares),
+    /// By chance within each class of the target, so that every part has the same share of positives.
+    Stratified(Shares),
+    /// As a column says; that column is not a feature.
+    Column(SplitColumn),
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self::Random(Shares::default())
+    }
+}
+
+/// The shares of rows that are not trained on; what is left is the training part.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shares {
+    /// Share of rows to choose by. 0: none, choices are made by cross-validation inside the training part.
+    #[serde(default = "default_share")]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub validation: f64,
+    /// Share of rows to report on.
+    #[serde(default = "default_share")]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub test: f64,
+}
+
+fn default_share() -> f64 {
+    0.2
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self { validation: default_share(), test: default_share() }
+    }
+}
+
+/// A column that says which part a row belongs to. A row with any other value is left out, and the job says how many.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitColumn {
+    /// The column's name.
+    pub column: String,
+    /// Values that mean the training part.
+    #[serde(default = "default_training")]
+    pub training: Vec<String>,
+    /// Values that mean the validation part. None: choices are made by cross-validation inside the training part.
+    #[serde(default = "default_validation")]
+    pub validation: Vec<String>,
+    /// Values that mean the test part.
+    #[serde(default = "default_test")]
+    pub test: Vec<String>,
+}
+
+fn default_training() -> Vec<String> {
+    vec!["train".into(), "training".into()]
+}
+
+fn default_validation() -> Vec<String> {
+    vec!["valid".into(), "validation".into()]
+}
+
+fn default_test() -> Vec<String> {
+    vec!["test".into()]
+}
+
+/// What happens to values, by type of column, and by name where a column differs from its type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocessing {
+    /// Columns of numbers, booleans, dates.
+    #[serde(default)]
+    pub numeric: NumericRule,
+    /// Columns of text.
+    #[serde(default)]
+    pub text: TextRule,
+    /// Columns that differ, by name.
+    #[serde(default)]
+    pub columns: BTreeMap<String, ColumnRule>,
+}
+
+/// What happens to a number. What is absent follows the algorithm: LightGBM keeps numbers and missing cells as they
+/// are, linear models impute the median and standardise, a scorecard takes weights of evidence.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NumericRule {
+    /// What stands in for a missing cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impute: Option<NumericImpute>,
+    /// The number for `impute = "constant"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<f64>,
+    /// What the model sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encode: Option<NumericEncode>,
+    /// The most bins for `quantile_bins` and `woe`. Default: 5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 100))]
+    pub bins: Option<u32>,
+}
+
+/// What stands in for a missing number; fitted on the training part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NumericImpute {
+    /// Nothing: the model (or a bin of its own) takes missing as it is. Linear models without bins refuse it.
+    Keep,
+    /// The mean.
+    Mean,
+    /// The median.
+    Median,
+    /// The number in `fill`.
+    Constant,
+    /// A row with a missing cell is refused, in training and in serving.
+    Refuse,
+}
+
+/// What the model sees of a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NumericEncode {
+    /// The number itself.
+    None,
+    /// (number − mean) / standard deviation, of the training part.
+    Standardise,
+    /// One indicator per bin between the training part's quantiles, and one for missing cells when they are kept.
+    QuantileBins,
+    /// The weight of evidence of the number's bin; needs a binary task.
+    Woe,
+}
+
+/// What happens to a text. What is absent follows the algorithm: LightGBM takes category codes, linear models take
+/// one-hot indicators, a scorecard takes weights of evidence.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TextRule {
+    /// What stands in for a missing cell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impute: Option<TextImpute>,
+    /// The text for `impute = "constant"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<String>,
+    /// What the model sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encode: Option<TextEncode>,
+    /// What happens to a text that the training part does not hold. Default: `missing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Unknown>,
+}
+
+/// What stands in for a missing text; fitted on the training part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TextImpute {
+    /// Nothing: missing is a state of its own (all indicators zero, a missing code, a missing bin).
+    Keep,
+    /// The most frequent text.
+    MostFrequent,
+    /// The text in `fill`.
+    Constant,
+    /// A row with a missing cell is refused, in training and in serving.
+    Refuse,
+}
+
+/// What the model sees of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TextEncode {
+    /// One indicator per category.
+    OneHot,
+    /// A code per category, in ascending order of the text; LightGBM treats it as a category, linear models as a number.
+    Ordinal,
+    /// The weight of evidence of the category's bin; needs a binary task.
+    Woe,
+}
+
+/// What happens to a text that the training part does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unknown {
+    /// It is taken as missing, and the answer says so.
+    Missing,
+    /// The row is refused.
+    Refuse,
+}
+
+/// What happens to one column, where it differs from its type.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnRule {
+    /// `text` treats a column of numbers as categories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub treat_as: Option<TreatAs>,
+    /// What stands in for a missing cell: `keep`, `mean`, `median`, `most_frequent`, `constant` or `refuse`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impute: Option<Impute>,
+    /// The number or text for `impute = "constant"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fill: Option<Fill>,
+    /// What the model sees: `none`, `standardise`, `quantile_bins`, `woe`, `one_hot` or `ordinal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encode: Option<Encode>,
+    /// What happens to a text that the training part does not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Unknown>,
+    /// The most bins for `quantile_bins` and `woe`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 100))]
+    pub bins: Option<u32>,
+    /// The inner edges of a number's bins, ascending: `[26, 35]` makes (−∞, 26), [26, 35), [35, ∞).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaks: Option<Vec<f64>>,
+    /// The bins of a text column, each a list of categories; categories not listed follow `unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<Vec<String>>>,
+    /// The order of the categories for `ordinal`; default: ascending.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Vec<String>>,
+}
+
+/// How a column is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TreatAs {
+    /// As numbers.
+    Numeric,
+    /// As categories.
+    Text,
+}
+
+/// What stands in for a missing cell of one column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Impute {
+    /// Nothing.
+    Keep,
+    /// The mean (numbers).
+    Mean,
+    /// The median (numbers).
+    Median,
+    /// The most frequent value (text).
+    MostFrequent,
+    /// The value in `fill`.
+    Constant,
+    /// A row with a missing cell is refused.
+    Refuse,
+}
+
+/// What the model sees of one column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Encode {
+    /// The number itself.
+    None,
+    /// (number − mean) / standard deviation.
+    Standardise,
+    /// Indicators of quantile bins.
+    QuantileBins,
+    /// Weight of evidence.
+    Woe,
+    /// One indicator per category.
+    OneHot,
+    /// A code per category.
+    Ordinal,
+}
+
+/// A number or a text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Fill {
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+/// How the model is learnt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Algorithm {
+    /// Logistic regression with L1 and L2 penalties; binary.
+    LogisticRegression(Linear),
+    /// Linear regression with L1 and L2 penalties.
+    LinearRegression(Linear),
+    /// A points-based scorecard: logistic regression on weights of evidence; binary.
+    Scorecard(ScorecardParameters),
+    /// Gradient-boosted trees by LightGBM. Its table may be long, so it is boxed.
+    Lightgbm(Box<Lightgbm>),
+}
+
+impl Algorithm {
+    /// The name as a recipe writes it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::LogisticRegression(_) => "logistic_regression",
+            Self::LinearRegression(_) => "linear_regression",
+            Self::Scorecard(_) => "scorecard",
+            Self::Lightgbm(_) => "lightgbm",
+        }
+    }
+}
+
+/// Parameters of a linear model. The objective is
+/// mean loss + (`l1` · ‖w‖₁ + `l2` / 2 · ‖w‖²) / rows, intercept not penalised; scikit-learn's `C` is 1 / `l2`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Linear {
+    /// Strength of the L1 penalty.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub l1: f64,
+    /// Strength of the L2 penalty.
+    #[serde(default = "default_l2")]
+    #[schemars(range(min = 0.0))]
+    pub l2: f64,
+    /// Weights of the classes (logistic regression).
+    #[serde(default)]
+    pub class_weight: ClassWeight,
+    /// The most iterations.
+    #[serde(default = "default_iterations")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub max_iterations: u32,
+    /// Stop when no partial derivative of the objective (with the penalty's subgradient) exceeds this.
+    #[serde(default = "default_tolerance")]
+    #[schemars(range(min = 1e-12, max = 1.0))]
+    pub tolerance: f64,
+}
+
+fn default_l2() -> f64 {
+    1.0
+}
+
+fn default_iterations() -> u32 {
+    1000
+}
+
+fn default_tolerance() -> f64 {
+    1e-7
+}
+
+impl Default for Linear {
+    fn default() -> Self {
+        Self {
+            l1: 0.0,
+            l2: default_l2(),
+            class_weight: ClassWeight::None,
+            max_iterations: default_iterations(),
+            tolerance: default_tolerance(),
+        }
+    }
+}
+
+/// Weights of the two classes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClassWeight {
+    /// Every row weighs 1.
+    #[default]
+    None,
+    /// rows / (2 · rows of the class), so that both classes weigh the same; probabilities are then not calibrated.
+    Balanced,
+}
+
+/// Parameters of a scorecard.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ScorecardParameters {
+    /// The score at `base_odds`.
+    #[serde(default = "default_base_score")]
+    pub base_score: f64,
+    /// Odds positive : negative at `base_score`, as in 0.0526 for 1 : 19.
+    #[serde(default = "default_base_odds")]
+    #[schemars(range(min = 1e-9, max = 1e9))]
+    pub base_odds: f64,
+    /// How many points halve the odds of the positive class.
+    #[serde(default = "default_pdo")]
+    #[schemars(range(min = 1.0, max = 10_000.0))]
+    pub points_to_double_odds: f64,
+    /// Columns with a smaller information value are left out. Default: 0.02.
+    #[serde(default = "default_information_value")]
+    #[schemars(range(min = 0.0))]
+    pub min_information_value: f64,
+    /// Strength of the L2 penalty of the regression on weights of evidence.
+    #[serde(default = "default_scorecard_l2")]
+    #[schemars(range(min = 0.0))]
+    pub l2: f64,
+}
+
+fn default_base_score() -> f64 {
+    600.0
+}
+
+fn default_base_odds() -> f64 {
+    1.0 / 19.0
+}
+
+fn default_pdo() -> f64 {
+    50.0
+}
+
+fn default_information_value() -> f64 {
+    0.02
+}
+
+fn default_scorecard_l2() -> f64 {
+    1.0
+}
+
+impl Default for ScorecardParameters {
+    fn default() -> Self {
+        Self {
+            base_score: default_base_score(),
+            base_odds: default_base_odds(),
+            points_to_double_odds: default_pdo(),
+            min_information_value: default_information_value(),
+            l2: default_scorecard_l2(),
+        }
+    }
+}
+
+/// Parameters of LightGBM, under its own names. With `capacity = "auto"` the parameters that say how large the model
+/// gets are chosen by cross-validation inside the training part, and those given here are not allowed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Lightgbm {
+    /// Who chooses the size of the model.
+    #[serde(default)]
+    pub capacity: Capacity,
+    /// The most boosting rounds. Default (manual): 500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub num_iterations: Option<u32>,
+    /// Shrinkage. Default (manual): 0.05.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-4, max = 1.0))]
+    pub learning_rate: Option<f64>,
+    /// The most leaves of a tree. Default (manual): 31.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 4096))]
+    pub num_leaves: Option<u32>,
+    /// The deepest tree; −1: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_depth: Option<i32>,
+    /// The fewest rows of a leaf. Default (manual): 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub min_data_in_leaf: Option<u32>,
+    /// Share of features tried per tree. Default (manual): 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.01, max = 1.0))]
+    pub feature_fraction: Option<f64>,
+    /// Share of rows used per tree. Default (manual): 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.01, max = 1.0))]
+    pub bagging_fraction: Option<f64>,
+    /// L1 penalty of leaf values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0))]
+    pub lambda_l1: Option<f64>,
+    /// L2 penalty of leaf values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0))]
+    pub lambda_l2: Option<f64>,
+    /// The most bins that a feature's values are put in. Default: 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 2, max = 65_535))]
+    pub max_bin: Option<u32>,
+    /// Stop when the validation part's loss has not fallen for this many rounds; 0: never. Default: 50.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping_round: Option<u32>,
+    /// Weights of the classes.
+    #[serde(default)]
+    pub class_weight: ClassWeight,
+    /// Columns of numbers whose rise may only raise or only lower the prediction.
+    #[serde(default)]
+    pub monotone_constraints: BTreeMap<String, Monotone>,
+}
+
+/// Who chooses the size of a LightGBM model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Capacity {
+    /// Meuse, by cross-validation inside the training part.
+    #[default]
+    Auto,
+    /// The recipe.
+    Manual,
+}
+
+/// The direction of a monotone constraint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Monotone {
+    /// A larger value never lowers the prediction.
+    Increasing,
+    /// A larger value never raises the prediction.
+    Decreasing,
+}
+
+/// The JSON Schema of a recipe (draft 2020-12).
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Recipe).to_value();
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("title".into(), "Meuse recipe".into());
+    }
+    schema
+}

@@ -1,0 +1,237 @@
+//! A good first recipe for a dataset, as TOML with comments: what `meuse recipe init` writes.
+
+use std::fmt::Write as _;
+
+use super::{Problem, Problems};
+use crate::bundle::Task;
+use crate::profile::{ColumnProfile, Profile};
+use crate::schema::{ColumnType, Schema};
+use crate::suggest;
+
+/// A text column with more distinct values than this is left out: it is more of a name than of a category.
+const MAX_STARTER_CATEGORIES: u64 = 255;
+
+/// What a person says when asking for a first recipe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StarterOptions {
+    /// The dataset version, as in `credit:1`.
+    pub dataset: String,
+    /// The column to predict.
+    pub target: String,
+    /// The algorithm's name; default `lightgbm`.
+    pub algorithm: Option<String>,
+    /// A column that says which part a row belongs to.
+    pub split_column: Option<String>,
+    /// The positive class; default: the rarer one.
+    pub positive: Option<String>,
+}
+
+/// The algorithms that a starter recipe can be written for.
+const ALGORITHMS: [&str; 4] = ["lightgbm", "scorecard", "logistic_regression", "linear_regression"];
+
+/// Writes a first recipe.
+///
+/// # Errors
+/// When the target or split column is not there, the target cannot be predicted, or the algorithm does not fit.
+pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> Result<String, Problems> {
+    let problem = |field: &str, message: String, hint: String| {
+        Problems(vec![Problem { line: None, field: field.into(), message, hint }])
+    };
+    let names: Vec<&str> = schema.names().collect();
+    for (field, column) in [("target", Some(&options.target)), ("split_column", options.split_column.as_ref())] {
+        if let Some(column) = column.filter(|column| schema.column(column).is_none()) {
+            let hint = suggest::hint(column, names.iter().copied());
+            return Err(problem(field, format!("the dataset has no column `{column}`"), hint));
+        }
+    }
+    let target = profile.column(&options.target).ok_or_else(|| {
+        problem("target", format!("the profile has no column `{}`", options.target), "import the data again".into())
+    })?;
+    let task = task_of(target).map_err(|message| problem("target", message, "choose another target".into()))?;
+    let algorithm = options.algorithm.as_deref().unwrap_or("lightgbm");
+    let fits = match (algorithm, task) {
+        ("lightgbm", _) | ("scorecard" | "logistic_regression", Task::Binary) => true,
+        (name, _) if !ALGORITHMS.contains(&name) => {
+            let hint = suggest::hint(name, ALGORITHMS);
+            return Err(problem("algorithm", format!("there is no algorithm `{name}`"), hint));
+        }
+        (name, task) => name == "linear_regression" && task == Task::Regression,
+    };
+    if !fits {
+        let hint = "use `lightgbm`, which does both tasks".into();
+        return Err(problem("algorithm", format!("`{algorithm}` does not fit the target `{}`", options.target), hint));
+    }
+    let positive = positive_of(target, options.positive.as_deref(), task)
+        .map_err(|hint| problem("positive", format!("`{}` has no such value", options.target), hint))?;
+    let draft = Draft { options, schema, profile, task, algorithm, positive };
+    Ok(draft.write())
+}
+
+fn task_of(target: &ColumnProfile) -> Result<Task, String> {
+    match target.distinct {
+        0 | 1 => Err(format!("`{}` has fewer than two values", target.name)),
+        2 => Ok(Task::Binary),
+        _ if matches!(target.column_type, ColumnType::Integer | ColumnType::Number) => Ok(Task::Regression),
+        count => Err(format!("`{}` has {count} texts: neither two classes nor a number", target.name)),
+    }
+}
+
+/// The positive class: as asked, else the rarer one, on a tie the last in order.
+fn positive_of(target: &ColumnProfile, asked: Option<&str>, task: Task) -> Result<Option<String>, String> {
+    if task == Task::Regression {
+        return Ok(None);
+    }
+    let values = || target.frequent.iter().map(|entry| entry.value.as_str());
+    if let Some(asked) = asked {
+        let known = values().find(|value| *value == asked).map(str::to_owned);
+        return known.map(Some).ok_or_else(|| suggest::hint(asked, values().collect::<Vec<_>>()));
+    }
+    let rarer = target.frequent.iter().rev().min_by_key(|entry| entry.count);
+    Ok(rarer.map(|entry| entry.value.clone()))
+}
+
+struct Draft<'a> {
+    options: &'a StarterOptions,
+    schema: &'a Schema,
+    profile: &'a Profile,
+    task: Task,
+    algorithm: &'a str,
+    positive: Option<String>,
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+impl Draft<'_> {
+    fn write(&self) -> String {
+        let mut text = String::new();
+        self.head(&mut text);
+        self.split(&mut text);
+        self.preprocessing(&mut text);
+        self.algorithm(&mut text);
+        text
+    }
+
+    fn head(&self, text: &mut String) {
+        let (task, metric) = match self.task {
+            Task::Binary => ("binary", "roc_auc"),
+            Task::Regression => ("regression", "rmse"),
+        };
+        let _ = writeln!(
+            text,
+            "# What to make, from which data. `meuse recipe check FILE` reads it, `meuse train FILE --model NAME` runs it."
+        );
+        let _ = writeln!(text, "dataset = {}", quoted(&self.options.dataset));
+        let _ = writeln!(text, "task = {task:?}");
+        let _ = writeln!(text, "target = {}", quoted(&self.options.target));
+        if let Some(positive) = &self.positive {
+            let _ =
+                writeln!(text, "positive = {}            # the class whose probability is predicted", quoted(positive));
+        }
+        let dropped = self.dropped();
+        let list = dropped.iter().map(|(name, _)| quoted(name)).collect::<Vec<_>>().join(", ");
+        for (name, reason) in &dropped {
+            let _ = writeln!(text, "# {name}: {reason}");
+        }
+        let _ = writeln!(text, "drop = [{list}]");
+        let _ = writeln!(
+            text,
+            "metric = {metric:?}             # versions are chosen by it, on rows that the model did not learn from"
+        );
+        let _ = writeln!(text, "seed = 42");
+    }
+
+    /// Columns that a first recipe leaves out, and why.
+    fn dropped(&self) -> Vec<(&str, String)> {
+        let is_other = |name: &str| name != self.options.target && Some(name) != self.options.split_column.as_deref();
+        let columns = self.profile.columns.iter().filter(|column| is_other(&column.name));
+        columns.filter_map(|column| self.reason_to_drop(column).map(|reason| (column.name.as_str(), reason))).collect()
+    }
+
+    fn reason_to_drop(&self, column: &ColumnProfile) -> Option<String> {
+        let values = self.profile.rows - column.missing;
+        let is_text = self.schema.column(&column.name).is_some_and(|column| !column.column_type.is_numeric());
+        if column.distinct == 0 {
+            return Some("has no values".into());
+        }
+        if column.distinct == 1 && column.missing == 0 {
+            return Some("has one value only".into());
+        }
+        if is_text && column.distinct > MAX_STARTER_CATEGORIES {
+            return Some(format!("has {} different texts, more names than categories", column.distinct));
+        }
+        let counts_up = column.column_type == ColumnType::Integer && column.distinct == values && values > 20;
+        let dense = column.numeric.as_ref().is_some_and(|numeric| numeric.max - numeric.min + 1.0 == values as f64);
+        (counts_up && dense && column.missing == 0).then(|| "counts the rows, like an identifier".into())
+    }
+
+    fn split(&self, text: &mut String) {
+        let _ = writeln!(text, "\n[split]");
+        if let Some(column) = &self.options.split_column {
+            self.split_by_column(column, text);
+            return;
+        }
+        let method = if self.task == Task::Binary { "stratified" } else { "random" };
+        let _ = writeln!(text, "method = {method:?}");
+        let _ = writeln!(text, "validation = 0.2               # share of rows to choose by");
+        let _ = writeln!(text, "test = 0.2                     # share of rows to report on, which choose nothing");
+    }
+
+    fn split_by_column(&self, column: &str, text: &mut String) {
+        let values = self.profile.column(column).map(|column| column.frequent.iter().map(|entry| entry.value.as_str()));
+        let values: Vec<&str> = values.into_iter().flatten().collect();
+        let those = |prefixes: &[&str]| {
+            let matching =
+                values.iter().filter(|value| prefixes.iter().any(|prefix| value.to_lowercase().starts_with(prefix)));
+            matching.map(|value| quoted(value)).collect::<Vec<_>>().join(", ")
+        };
+        let _ = writeln!(text, "method = \"column\"");
+        let _ = writeln!(text, "column = {}", quoted(column));
+        let _ = writeln!(text, "training = [{}]", those(&["train"]));
+        let _ = writeln!(
+            text,
+            "validation = [{}]                # none: choices are made by cross-validation inside the training part",
+            those(&["valid", "dev", "eval"])
+        );
+        let _ = writeln!(text, "test = [{}]", those(&["test", "holdout", "hold-out"]));
+    }
+
+    fn preprocessing(&self, text: &mut String) {
+        let (numeric, words) = match self.algorithm {
+            "lightgbm" => (
+                "impute = \"keep\"                # trees take missing numbers as they are\nencode = \"none\"",
+                "impute = \"keep\"\nencode = \"ordinal\"             # LightGBM treats the codes as categories\nunknown = \"missing\"            # a text not seen in training counts as missing",
+            ),
+            "scorecard" => (
+                "impute = \"keep\"                # missing is a bin of its own\nencode = \"woe\"\nbins = 5                       # the most bins; neighbours are merged until risk rises or falls with the number",
+                "impute = \"keep\"\nencode = \"woe\"\nunknown = \"missing\"            # a text not seen in training counts as missing",
+            ),
+            _ => (
+                "impute = \"median\"\nencode = \"standardise\"",
+                "impute = \"keep\"                # a missing text sets no indicator\nencode = \"one_hot\"\nunknown = \"missing\"            # a text not seen in training counts as missing",
+            ),
+        };
+        let _ = writeln!(text, "\n[preprocessing.numeric]\n{numeric}");
+        let _ = writeln!(text, "\n[preprocessing.text]\n{words}");
+    }
+
+    fn algorithm(&self, text: &mut String) {
+        let body = match self.algorithm {
+            "lightgbm" => {
+                "capacity = \"auto\"              # leaves, rate and rounds by cross-validation inside the training part\nclass_weight = \"none\"          # \"balanced\" lifts the rarer class, and its probabilities with it"
+            }
+            "scorecard" => {
+                "base_score = 600               # points at the base odds\nbase_odds = 0.05263157894736842 # 1 : 19, positive : negative\npoints_to_double_odds = 50     # so many points more halve the odds of the positive class\nmin_information_value = 0.02   # weaker columns are left out"
+            }
+            _ => "l1 = 0.0\nl2 = 1.0                       # scikit-learn's C is 1 / l2",
+        };
+        let _ = writeln!(text, "\n[algorithm]\nname = {:?}\n{body}", self.algorithm);
+        if self.algorithm == "lightgbm" {
+            let _ = writeln!(
+                text,
+                "# [algorithm.monotone_constraints]\n# COLUMN = \"increasing\"          # a larger value never lowers the prediction"
+            );
+        }
+    }
+}

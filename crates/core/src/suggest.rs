@@ -1,0 +1,32 @@
+//! "Did you mean …?": the nearest known name.
+
+/// The known name that is nearest to `typed`, when one is near enough to be meant.
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let scored = known.into_iter().map(|name| (strsim::damerau_levenshtein(&typed, &name.to_lowercase()), name));
+    let allowed = (typed.chars().count() / 3).max(1);
+    scored.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+}
+
+/// A hint that names the nearest known name, or lists what is known.
+pub fn hint<'a>(typed: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> String {
+    if let Some(name) = nearest(typed, known.clone()) {
+        return format!("did you mean `{name}`?");
+    }
+    let mut names: Vec<&str> = known.into_iter().collect();
+    let more = names.len().saturating_sub(12);
+    names.truncate(12);
+    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if more == 0 { format!("known: {list}") } else { format!("known: {list} and {more} more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_recognised_and_another_word_is_not() {
+        assert_eq!(nearest("creditabilty", ["age", "creditability"]), Some("creditability"));
+        assert_eq!(nearest("zzz", ["age", "creditability"]), None);
+    }
+}

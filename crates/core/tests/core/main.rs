@@ -1,0 +1,4 @@
+//! Promises of the vocabulary: what a wrong recipe is told, and that a first recipe can be trained.
+
+mod recipes;
+mod starters;
