@@ -50,6 +50,9 @@ pub struct Manifest {
     pub algorithm: String,
     /// What a caller gives.
     pub inputs: Vec<Input>,
+    /// Columns of the dataset that the model does not use. A caller may give them; they change nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
     /// The column that was learnt.
     pub target: String,
     /// For a binary task, the two labels: negative, positive.

@@ -374,7 +374,7 @@ impl Checker<'_> {
             }
             None => general.fill,
         };
-        self.fill(field, impute == NumericImpute::Constant, fill.is_some());
+        self.fill(field, impute == NumericImpute::Constant, fill.is_some_and(f64::is_finite));
         self.encoding(field, encode == NumericEncode::Woe, encode == NumericEncode::Woe);
         let linear = matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_));
         if linear && impute == NumericImpute::Keep && !binned {
@@ -472,6 +472,14 @@ impl Checker<'_> {
         if !binned {
             let hint = "add encode = \"quantile_bins\" or \"woe\"".into();
             self.report(&field, "breaks belong to an encoding with bins".into(), hint);
+        }
+        if let Some(wrong) = breaks.iter().find(|edge| !edge.is_finite()) {
+            self.report(
+                &field,
+                format!("`{wrong}` is not a finite number"),
+                "remove it; the outer bins are open".into(),
+            );
+            return;
         }
         if breaks.is_empty() || breaks.windows(2).any(|pair| pair[0] >= pair[1]) {
             self.report(&field, "the breaks do not ascend".into(), "write them from low to high, each once".into());
