@@ -1,0 +1,86 @@
+//! Fits the steps of a plan on training rows.
+//!
+//! Every sum runs in the order of the rows and every list has a stated order, so that the same rows give the same
+//! bytes. A column that tells nothing (no value, one value, one bin) is left out, and why is said.
+
+mod numbers;
+mod texts;
+
+use meuse_core::bundle::LeftOut;
+use meuse_core::recipe::{Plan, PlannedColumn, Treatment};
+use meuse_core::table::Table;
+
+use crate::Error;
+use crate::fitted::{Fitted, FittedColumn, Step};
+
+/// Fits the plan's columns on `table`, which holds training rows only. `positive` says which rows are of the positive
+/// class; weight of evidence needs it.
+///
+/// # Errors
+/// A column is missing, a cell is one that the recipe refuses, or no column is left.
+pub fn fit(plan: &Plan, table: &Table, positive: Option<&[bool]>) -> Result<Fitted, Error> {
+    if table.rows == 0 {
+        return Err(Error::NoRows);
+    }
+    let mut fitted = Fitted::default();
+    for column in &plan.columns {
+        match fit_column(column, table, positive)? {
+            Outcome::Step(step) => {
+                let name = column.name.clone();
+                fitted.columns.push(FittedColumn { name, column_type: column.column_type, step });
+            }
+            Outcome::LeaveOut(reason) => {
+                fitted.left_out.push(LeftOut { column: column.name.clone(), reason: reason.to_owned() });
+            }
+        }
+    }
+    if fitted.columns.is_empty() {
+        let reasons = fitted.left_out.iter().map(|left| format!("`{}` {}", left.column, left.reason));
+        return Err(Error::NothingLeft(reasons.collect::<Vec<_>>().join(", ")));
+    }
+    Ok(fitted)
+}
+
+/// What fitting a column comes to.
+enum Outcome {
+    Step(Step),
+    LeaveOut(&'static str),
+}
+
+const NO_VALUES: &str = "has no values in the training part";
+const ONE_VALUE: &str = "has one value only in the training part";
+const ONE_BIN: &str = "has one bin only: no part of it tells more than another";
+
+fn fit_column(column: &PlannedColumn, table: &Table, positive: Option<&[bool]>) -> Result<Outcome, Error> {
+    let values = table.column(&column.name).ok_or_else(|| Error::MissingColumn(column.name.clone()))?;
+    match &column.treatment {
+        Treatment::Numeric { impute, fill, encode, bins, breaks } => {
+            let rule =
+                numbers::Rule { impute: *impute, fill: *fill, encode: *encode, bins: *bins, breaks: breaks.as_deref() };
+            numbers::fit(&column.name, &rule, values, positive)
+        }
+        Treatment::Text { impute, fill, encode, unknown, bins, groups, order } => {
+            let rule = texts::Rule {
+                impute: *impute,
+                fill,
+                encode: *encode,
+                unknown: *unknown,
+                bins: *bins,
+                groups: groups.as_deref(),
+                order: order.as_deref(),
+            };
+            texts::fit(column, &rule, values, positive)
+        }
+    }
+}
+
+/// The classes of the rows, when both are there.
+fn classes<'a>(column: &str, positive: Option<&'a [bool]>) -> Result<&'a [bool], Error> {
+    let both = |rows: &&[bool]| rows.contains(&true) && rows.contains(&false);
+    positive.filter(both).ok_or_else(|| Error::OneClass(column.to_owned()))
+}
+
+fn refused(row: usize, column: &str, reason: String) -> Error {
+    let hint = "give a value that training can learn from".to_owned();
+    Error::Refused { row, column: column.to_owned(), reason, hint }
+}

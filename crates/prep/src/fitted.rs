@@ -1,0 +1,338 @@
+//! The fitted steps, as `prep.json` holds them: one [`FittedColumn`] per column that the model reads.
+//!
+//! Plain data with a fixed order, so that the same training rows give the same bytes.
+
+use std::collections::BTreeMap;
+
+use meuse_core::bundle::LeftOut;
+use meuse_core::recipe::Unknown;
+use meuse_core::schema::ColumnType;
+use serde::{Deserialize, Serialize};
+
+/// Preprocessing that was fitted on training rows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fitted {
+    /// The columns that the model reads, in the order of the dataset.
+    pub columns: Vec<FittedColumn>,
+    /// Columns that were left out, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// One column and what is done with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FittedColumn {
+    /// The column's name.
+    pub name: String,
+    /// Its type in the dataset.
+    #[serde(rename = "type")]
+    pub column_type: ColumnType,
+    /// What is done with it.
+    pub step: Step,
+}
+
+/// What is done with a column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "treated_as", rename_all = "snake_case")]
+pub enum Step {
+    /// As numbers.
+    Numeric {
+        /// What stands in for a missing cell.
+        missing: MissingNumber,
+        /// What the model sees.
+        encoding: NumberEncoding,
+    },
+    /// As categories.
+    Text {
+        /// What stands in for a missing cell.
+        missing: MissingText,
+        /// What happens to a category that the training part does not hold.
+        unknown: Unknown,
+        /// The known categories and their codes (bins, for weight of evidence).
+        categories: Categories,
+        /// What the model sees.
+        encoding: TextEncoding,
+    },
+}
+
+/// What stands in for a missing number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum MissingNumber {
+    /// Nothing.
+    Keep,
+    /// The row is refused.
+    Refuse,
+    /// A number.
+    Fill {
+        /// The number.
+        value: f64,
+        /// Where it comes from.
+        origin: Origin,
+    },
+}
+
+/// What stands in for a missing text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rule", rename_all = "snake_case")]
+pub enum MissingText {
+    /// Nothing.
+    Keep,
+    /// The row is refused.
+    Refuse,
+    /// A category.
+    Fill {
+        /// The category's text.
+        text: String,
+        /// Its code; absent when the training part does not hold it, which leaves the cell missing.
+        code: Option<u32>,
+        /// Where it comes from.
+        origin: Origin,
+    },
+}
+
+/// Where a stand-in for missing cells comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The training part's mean.
+    Mean,
+    /// The training part's median.
+    Median,
+    /// The training part's most frequent category.
+    MostFrequent,
+    /// The recipe.
+    Constant,
+}
+
+impl Origin {
+    /// As a person says it.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Mean => "the mean",
+            Self::Median => "the median",
+            Self::MostFrequent => "the most frequent value",
+            Self::Constant => "the recipe's value",
+        }
+    }
+}
+
+/// What the model sees of a number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NumberEncoding {
+    /// The number itself; infinities pass through.
+    None,
+    /// (number − mean) / deviation.
+    Standardise {
+        /// The mean of the finite training numbers.
+        mean: f64,
+        /// Their population standard deviation (divided by n, as scikit-learn's StandardScaler).
+        deviation: f64,
+        /// The smallest finite training number, which stands in for −∞.
+        low: f64,
+        /// The largest finite training number, which stands in for +∞.
+        high: f64,
+    },
+    /// One indicator per bin, and one for missing cells when the training part kept some.
+    Bins {
+        /// The inner edges, ascending; a bin holds its lower edge.
+        edges: Vec<f64>,
+        /// Whether missing cells have an indicator of their own.
+        missing_indicator: bool,
+    },
+    /// The weight of evidence of the number's bin.
+    Woe {
+        /// The inner edges, ascending; a bin holds its lower edge.
+        edges: Vec<f64>,
+        /// The bins from low to high, then the one of missing cells, if any.
+        bins: Vec<WoeBin>,
+        /// The index of the bin of missing cells; absent when the training part has none, which makes them neutral.
+        missing_bin: Option<u32>,
+        /// Σ (share of positives − share of negatives) · weight of evidence.
+        information_value: f64,
+    },
+}
+
+/// What the model sees of a category.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextEncoding {
+    /// One indicator per category, in the order of the codes.
+    OneHot,
+    /// The code; NaN for missing and unknown.
+    Ordinal,
+    /// The weight of evidence of the category's bin; a category's code is its bin.
+    Woe {
+        /// The bins, then the one of missing cells, if any.
+        bins: Vec<WoeBin>,
+        /// The index of the bin of missing cells; absent when the training part has none, which makes them neutral.
+        missing_bin: Option<u32>,
+        /// Σ (share of positives − share of negatives) · weight of evidence.
+        information_value: f64,
+    },
+}
+
+/// A bin of weight of evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WoeBin {
+    /// The bin in words: `[26, 35)`, `own, rent`, `missing`.
+    pub label: String,
+    /// Training rows in it.
+    pub count: u64,
+    /// How many of them are positive.
+    pub positives: u64,
+    /// ln(share of positives / share of negatives).
+    pub woe: f64,
+}
+
+/// Known categories and their codes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Categories {
+    /// Of a column of texts.
+    Texts(BTreeMap<String, u32>),
+    /// Of a column of numbers: number and code, ascending by number. Infinities are never known.
+    Numbers(Vec<(f64, u32)>),
+}
+
+impl Categories {
+    /// The code of a text.
+    pub(crate) fn of_text(&self, text: &str) -> Option<u32> {
+        match self {
+            Self::Texts(codes) => codes.get(text).copied(),
+            Self::Numbers(_) => None,
+        }
+    }
+
+    /// The code of a number.
+    pub(crate) fn of_number(&self, number: f64) -> Option<u32> {
+        let Self::Numbers(codes) = self else { return None };
+        let index = codes.partition_point(|(known, _)| *known < number);
+        codes.get(index).filter(|(known, _)| *known == number).map(|(_, code)| *code)
+    }
+
+    /// The number of codes.
+    pub(crate) fn count(&self) -> u32 {
+        let last = match self {
+            Self::Texts(codes) => codes.values().copied().max(),
+            Self::Numbers(codes) => codes.iter().map(|(_, code)| *code).max(),
+        };
+        last.map_or(0, |code| code + 1)
+    }
+
+    /// The texts in the order of their codes; only for codes that have one text each.
+    fn names(&self, column_type: ColumnType) -> Vec<String> {
+        let mut named: Vec<(u32, String)> = match self {
+            Self::Texts(codes) => codes.iter().map(|(text, code)| (*code, text.clone())).collect(),
+            Self::Numbers(codes) => {
+                let text = |number| meuse_core::table::number_text(number, column_type).unwrap_or_default();
+                codes.iter().map(|(number, code)| (*code, text(*number))).collect()
+            }
+        };
+        named.sort();
+        named.into_iter().map(|(_, text)| text).collect()
+    }
+}
+
+/// One column of the matrix that a model sees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feature {
+    /// Its name: the column's, with `=category` or `=bin` for an indicator.
+    pub name: String,
+    /// The column it comes from.
+    pub column: String,
+    /// What its numbers mean.
+    pub kind: FeatureKind,
+}
+
+/// What the numbers of a feature mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeatureKind {
+    /// A quantity; NaN is missing.
+    Number,
+    /// 0 or 1.
+    Indicator,
+    /// A code from 0 to `count` − 1; NaN is missing or unknown.
+    Category {
+        /// The number of categories.
+        count: u32,
+    },
+    /// A weight of evidence.
+    Woe,
+}
+
+impl Fitted {
+    /// The columns of the matrix that [`Fitted::transform`] makes, in order.
+    pub fn features(&self) -> Vec<Feature> {
+        self.columns.iter().flat_map(FittedColumn::features).collect()
+    }
+
+    /// The width of the matrix.
+    pub fn width(&self) -> usize {
+        self.columns.iter().map(FittedColumn::width).sum()
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&FittedColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Leaves a fitted column out after all: inputs no longer ask for it, and features lack it.
+    pub fn leave_out(&mut self, column: &str, reason: String) {
+        self.columns.retain(|fitted| fitted.name != column);
+        self.left_out.push(LeftOut { column: column.to_owned(), reason });
+    }
+}
+
+impl FittedColumn {
+    /// How many features the column becomes.
+    pub fn width(&self) -> usize {
+        match &self.step {
+            Step::Numeric { encoding: NumberEncoding::Bins { edges, missing_indicator }, .. } => {
+                edges.len() + 1 + usize::from(*missing_indicator)
+            }
+            Step::Text { encoding: TextEncoding::OneHot, categories, .. } => categories.count() as usize,
+            _ => 1,
+        }
+    }
+
+    /// The bins of weight of evidence and the information value, where that is the encoding.
+    pub fn woe(&self) -> Option<(&[WoeBin], f64)> {
+        match &self.step {
+            Step::Numeric { encoding: NumberEncoding::Woe { bins, information_value, .. }, .. }
+            | Step::Text { encoding: TextEncoding::Woe { bins, information_value, .. }, .. } => {
+                Some((bins, *information_value))
+            }
+            _ => None,
+        }
+    }
+
+    fn features(&self) -> Vec<Feature> {
+        let one = |name: &str, kind| Feature { name: name.to_owned(), column: self.name.clone(), kind };
+        let indicator = |of: String| one(&format!("{}={of}", self.name), FeatureKind::Indicator);
+        match &self.step {
+            Step::Numeric { encoding, .. } => match encoding {
+                NumberEncoding::None | NumberEncoding::Standardise { .. } => vec![one(&self.name, FeatureKind::Number)],
+                NumberEncoding::Woe { .. } => vec![one(&self.name, FeatureKind::Woe)],
+                NumberEncoding::Bins { edges, missing_indicator } => {
+                    let missing = missing_indicator.then(|| "missing".to_owned());
+                    interval_labels(edges).into_iter().chain(missing).map(indicator).collect()
+                }
+            },
+            Step::Text { encoding, categories, .. } => match encoding {
+                TextEncoding::OneHot => categories.names(self.column_type).into_iter().map(indicator).collect(),
+                TextEncoding::Ordinal => vec![one(&self.name, FeatureKind::Category { count: categories.count() })],
+                TextEncoding::Woe { .. } => vec![one(&self.name, FeatureKind::Woe)],
+            },
+        }
+    }
+}
+
+/// The bins between edges, in words.
+pub(crate) fn interval_labels(edges: &[f64]) -> Vec<String> {
+    let Some((first, last)) = edges.first().zip(edges.last()) else { return vec!["(−∞, ∞)".to_owned()] };
+    let middle = edges.windows(2).map(|pair| format!("[{}, {})", pair[0], pair[1]));
+    let ends = |text: String| std::iter::once(text);
+    ends(format!("(−∞, {first})")).chain(middle).chain(ends(format!("[{last}, ∞)"))).collect()
+}

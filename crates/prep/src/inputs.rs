@@ -1,0 +1,137 @@
+//! What a caller gives for a model, in words and with examples from the training rows.
+
+use meuse_core::bundle::Input;
+use meuse_core::recipe::Unknown;
+use meuse_core::schema::ColumnType;
+use meuse_core::table::{MISSING, Table, Values};
+use meuse_core::time::Micros;
+use serde_json::Value;
+
+use crate::fitted::{Categories, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Step, TextEncoding};
+
+impl Fitted {
+    /// The signature: one input per fitted column, examples taken from `table`, the training rows.
+    pub fn inputs(&self, table: &Table) -> Vec<Input> {
+        self.columns.iter().map(|column| column.input(table)).collect()
+    }
+}
+
+impl FittedColumn {
+    fn input(&self, table: &Table) -> Input {
+        let allowed = match &self.step {
+            Step::Text { categories: Categories::Texts(codes), .. } => Some(codes.keys().cloned().collect()),
+            _ => None,
+        };
+        let unknown = match &self.step {
+            Step::Text { unknown: Unknown::Refuse, .. } => "the row is refused".to_owned(),
+            Step::Text { unknown: Unknown::Missing, .. } => "counts as missing".to_owned(),
+            Step::Numeric { .. } => String::new(),
+        };
+        let example = table.column(&self.name).map_or(Value::Null, |values| example(values, self.column_type));
+        Input {
+            name: self.name.clone(),
+            column_type: self.column_type,
+            allowed,
+            missing: self.missing_words(),
+            required: self.refuses_missing(),
+            unknown,
+            example,
+        }
+    }
+
+    fn refuses_missing(&self) -> bool {
+        matches!(
+            self.step,
+            Step::Numeric { missing: MissingNumber::Refuse, .. } | Step::Text { missing: MissingText::Refuse, .. }
+        )
+    }
+
+    /// What happens to a missing cell.
+    pub(crate) fn missing_words(&self) -> String {
+        match &self.step {
+            Step::Numeric { missing, encoding } => match missing {
+                MissingNumber::Refuse => "the row is refused".into(),
+                MissingNumber::Fill { value, origin } => format!("{} {value} stands in", origin.words()),
+                MissingNumber::Keep => kept_number(encoding).into(),
+            },
+            Step::Text { missing, encoding, .. } => match missing {
+                MissingText::Refuse => "the row is refused".into(),
+                MissingText::Fill { text, origin, code: Some(_) } => format!("{} {text:?} stands in", origin.words()),
+                MissingText::Fill { .. } | MissingText::Keep => kept_text(encoding).into(),
+            },
+        }
+    }
+
+    /// The known categories, as a hint.
+    pub(crate) fn known_words(&self) -> String {
+        let known: Vec<String> = match &self.step {
+            Step::Text { categories: Categories::Texts(codes), .. } => codes.keys().cloned().collect(),
+            Step::Text { categories: Categories::Numbers(codes), .. } => {
+                codes.iter().map(|(number, _)| number.to_string()).collect()
+            }
+            Step::Numeric { .. } => Vec::new(),
+        };
+        meuse_core::suggest::hint("", known.iter().map(String::as_str))
+    }
+}
+
+fn kept_number(encoding: &NumberEncoding) -> &'static str {
+    match encoding {
+        NumberEncoding::None | NumberEncoding::Standardise { .. } => "the model takes it as missing",
+        NumberEncoding::Bins { missing_indicator: true, .. } => "it has a bin of its own",
+        NumberEncoding::Bins { missing_indicator: false, .. } => {
+            "it is in no bin, since the training part had none missing"
+        }
+        NumberEncoding::Woe { missing_bin, .. } => kept_woe(*missing_bin),
+    }
+}
+
+fn kept_text(encoding: &TextEncoding) -> &'static str {
+    match encoding {
+        TextEncoding::OneHot => "no category is set",
+        TextEncoding::Ordinal => "the model takes it as missing",
+        TextEncoding::Woe { missing_bin, .. } => kept_woe(*missing_bin),
+    }
+}
+
+fn kept_woe(missing_bin: Option<u32>) -> &'static str {
+    match missing_bin {
+        Some(_) => "it has a bin of its own",
+        None => "it is neutral (weight of evidence 0), since the training part had none missing",
+    }
+}
+
+/// The lower median of numbers, the most frequent text; as JSON writes a value of the column's type.
+fn example(values: &Values, column_type: ColumnType) -> Value {
+    match values {
+        Values::Number(numbers) => {
+            let mut finite: Vec<f64> = numbers.iter().copied().filter(|number| number.is_finite()).collect();
+            if finite.is_empty() {
+                return Value::Null;
+            }
+            let middle = (finite.len() - 1) / 2;
+            let (_, median, _) = finite.select_nth_unstable_by(middle, f64::total_cmp);
+            number_value(*median, column_type)
+        }
+        Values::Text { codes, dictionary } => {
+            let mut counts = vec![0_u64; dictionary.len()];
+            for code in codes.iter().filter(|code| **code != MISSING) {
+                counts[*code as usize] += 1;
+            }
+            let pairs = counts.into_iter().zip(dictionary).filter(|(count, _)| *count > 0);
+            let best = pairs.max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
+            best.map_or(Value::Null, |(_, text)| Value::String(text.clone()))
+        }
+    }
+}
+
+fn number_value(number: f64, column_type: ColumnType) -> Value {
+    let instant = || Micros((number * 86_400e6).round() as i64).to_string();
+    match column_type {
+        ColumnType::Boolean => Value::Bool(number != 0.0),
+        ColumnType::Date => Value::String(instant().split('T').next().unwrap_or_default().to_owned()),
+        ColumnType::Timestamp => Value::String(instant()),
+        ColumnType::Integer if number.abs() < 9e15 => Value::from(number as i64),
+        _ => Value::from(number),
+    }
+}

@@ -1,0 +1,337 @@
+//! From a table to the matrix that a model sees: the one code path of training and serving.
+//!
+//! Infinities: a bare number passes them through (trees split on them as on any number); a standardised column puts
+//! the training part's smallest and largest number in their place; bins hold them in the first and last bin.
+
+use std::ops::Range;
+
+use meuse_core::api::{Note, NoteKind};
+use meuse_core::recipe::Unknown;
+use meuse_core::table::{MISSING, Matrix, Table, Values};
+
+use crate::Error;
+use crate::fitted::{
+    Categories, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Step, TextEncoding, WoeBin,
+};
+use crate::points::NEUTRAL;
+
+/// A transformed table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transformed {
+    /// One row per row of the table, one column per feature.
+    pub matrix: Matrix,
+    /// Cells that needed a rule, by column and then by row.
+    pub notes: Vec<RowNote>,
+}
+
+/// A cell that needed a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowNote {
+    /// The row's index, from 0.
+    pub row: usize,
+    /// Which column, and what was done.
+    pub note: Note,
+}
+
+/// Rows that are transformed together, so that their part of the matrix stays in the processor's cache.
+const BLOCK: usize = 1024;
+/// A standardised number beyond this (a million times a million deviations and more) is cut, so that sums of products
+/// with weights stay finite in 32 bits.
+const STANDARDISED_LIMIT: f64 = 1e18;
+
+impl Fitted {
+    /// The matrix that a model sees, and what was done about missing and unknown values. The order of the table's
+    /// columns is free; columns that the steps do not read are ignored.
+    ///
+    /// # Errors
+    /// A column is missing or of the other type, or a cell is one that the recipe refuses.
+    pub fn transform(&self, table: &Table) -> Result<Transformed, Error> {
+        let mut notes = Vec::new();
+        let matrix = self.fill(table, &mut |row, note| notes.push(RowNote { row, note: note.to_note() }))?;
+        Ok(Transformed { matrix, notes })
+    }
+
+    /// The matrix of [`Fitted::transform`] alone: of a million rows nobody reads the notes.
+    ///
+    /// # Errors
+    /// As [`Fitted::transform`].
+    pub fn matrix(&self, table: &Table) -> Result<Matrix, Error> {
+        self.fill(table, &mut |_, _| {})
+    }
+
+    fn fill(&self, table: &Table, told: &mut dyn FnMut(usize, Remark<'_>)) -> Result<Matrix, Error> {
+        let sources = self.sources(table)?;
+        let width = self.width();
+        let mut matrix = Matrix::zeros(table.rows, width);
+        for start in (0..table.rows).step_by(BLOCK) {
+            let rows = start..(start + BLOCK).min(table.rows);
+            let block = &mut matrix.data[rows.start * width..rows.end * width];
+            let mut offset = 0;
+            for source in &sources {
+                let target = Target { block: &mut *block, width, offset };
+                source.encode(rows.clone(), target, told)?;
+                offset += source.fitted.width();
+            }
+        }
+        Ok(matrix)
+    }
+
+    /// Per fitted column, where its cells are.
+    pub(crate) fn sources<'a>(&'a self, table: &'a Table) -> Result<Vec<Source<'a>>, Error> {
+        self.columns.iter().enumerate().map(|(index, fitted)| Source::new(fitted, table, index)).collect()
+    }
+}
+
+/// What is remarked of a cell; made into a [`Note`] only where somebody reads it.
+#[derive(Clone, Copy)]
+enum Remark<'a> {
+    Missing(&'a FittedColumn),
+    Unknown(&'a FittedColumn, Shown<'a>),
+}
+
+/// The cell as its caller wrote it.
+#[derive(Clone, Copy)]
+pub(crate) enum Shown<'a> {
+    Text(&'a str),
+    Number(f64),
+}
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            Self::Number(number) => write!(f, "{number}"),
+        }
+    }
+}
+
+impl Remark<'_> {
+    fn to_note(self) -> Note {
+        let (column, kind, reason) = match self {
+            Self::Missing(column) => (column, NoteKind::Missing, "missing".to_owned()),
+            Self::Unknown(column, shown) => {
+                (column, NoteKind::UnknownCategory, format!("{shown} was not seen in training and counts as missing"))
+            }
+        };
+        Note { field: column.name.clone(), kind, message: format!("{reason}: {}", column.missing_words()) }
+    }
+}
+
+/// Where the features of one column go.
+struct Target<'a> {
+    /// Rows of the matrix.
+    block: &'a mut [f32],
+    width: usize,
+    /// The column's first feature.
+    offset: usize,
+}
+
+impl Target<'_> {
+    #[inline]
+    fn set(&mut self, row: usize, feature: usize, value: f32) {
+        self.block[row * self.width + self.offset + feature] = value;
+    }
+}
+
+/// What became of a cell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Cell<T> {
+    Value(T),
+    Missing,
+}
+
+/// A fitted column and its cells in a table.
+pub(crate) struct Source<'a> {
+    pub(crate) fitted: &'a FittedColumn,
+    values: &'a Values,
+    /// For a column of texts with more rows than distinct texts: the fitted code of each of the table's codes.
+    translation: Option<Vec<Option<u32>>>,
+}
+
+impl<'a> Source<'a> {
+    /// `index` is where the column stands when the table has the fitted columns in order, as a served table has.
+    fn new(fitted: &'a FittedColumn, table: &'a Table, index: usize) -> Result<Self, Error> {
+        let there = table.columns.get(index).filter(|column| column.name == fitted.name).map(|column| &column.values);
+        let values = there.or_else(|| table.column(&fitted.name));
+        let values = values.ok_or_else(|| Error::MissingColumn(fitted.name.clone()))?;
+        let wants_text = matches!(&fitted.step, Step::Text { categories: Categories::Texts(_), .. });
+        let has_text = matches!(values, Values::Text { .. });
+        if wants_text != has_text {
+            let word = |text: bool| if text { "texts" } else { "numbers" };
+            let (found, expected) = (word(has_text), word(wants_text));
+            return Err(Error::WrongType { column: fitted.name.clone(), found, expected });
+        }
+        let translation = match (values, &fitted.step) {
+            (Values::Text { codes, dictionary }, Step::Text { categories, .. }) if codes.len() > dictionary.len() => {
+                Some(dictionary.iter().map(|text| categories.of_text(text)).collect())
+            }
+            _ => None,
+        };
+        Ok(Self { fitted, values, translation })
+    }
+
+    fn encode(
+        &self,
+        rows: Range<usize>,
+        mut target: Target<'_>,
+        told: &mut dyn FnMut(usize, Remark<'_>),
+    ) -> Result<(), Error> {
+        match &self.fitted.step {
+            Step::Numeric { encoding, .. } => {
+                for (index, row) in rows.enumerate() {
+                    write_number(encoding, self.number(row, told)?, index, &mut target);
+                }
+            }
+            Step::Text { encoding, .. } => {
+                for (index, row) in rows.enumerate() {
+                    write_code(encoding, self.code(row, told)?, index, &mut target);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The bin of weight of evidence of a row; [`NEUTRAL`] where missing cells have none; `None` for other encodings.
+    pub(crate) fn bin(&self, row: usize) -> Option<u32> {
+        let silent = &mut |_: usize, _: Remark<'_>| {};
+        match &self.fitted.step {
+            Step::Numeric { encoding: NumberEncoding::Woe { edges, missing_bin, .. }, .. } => {
+                Some(match self.number(row, silent) {
+                    Ok(Cell::Value(number)) => bin_of(edges, number) as u32,
+                    _ => missing_bin.unwrap_or(NEUTRAL),
+                })
+            }
+            Step::Text { encoding: TextEncoding::Woe { missing_bin, .. }, .. } => Some(match self.code(row, silent) {
+                Ok(Cell::Value(code)) => code,
+                _ => missing_bin.unwrap_or(NEUTRAL),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The number of a row of a numeric column, after the rule for missing cells.
+    #[inline]
+    fn number(&self, row: usize, told: &mut dyn FnMut(usize, Remark<'_>)) -> Result<Cell<f64>, Error> {
+        let Values::Number(numbers) = self.values else { return Ok(Cell::Missing) };
+        let number = numbers[row];
+        if !number.is_nan() {
+            return Ok(Cell::Value(number));
+        }
+        let Step::Numeric { missing, .. } = &self.fitted.step else { return Ok(Cell::Missing) };
+        match missing {
+            MissingNumber::Refuse => Err(self.refused_missing(row)),
+            MissingNumber::Keep => {
+                told(row, Remark::Missing(self.fitted));
+                Ok(Cell::Missing)
+            }
+            MissingNumber::Fill { value, .. } => {
+                told(row, Remark::Missing(self.fitted));
+                Ok(Cell::Value(*value))
+            }
+        }
+    }
+
+    /// The code of a row of a column of categories, after the rules for unknown and missing cells.
+    #[inline]
+    fn code(&self, row: usize, told: &mut dyn FnMut(usize, Remark<'_>)) -> Result<Cell<u32>, Error> {
+        let Step::Text { missing, unknown, categories, .. } = &self.fitted.step else { return Ok(Cell::Missing) };
+        let (code, shown) = self.look_up(row, categories);
+        if let Some(code) = code {
+            return Ok(Cell::Value(code));
+        }
+        match (shown, missing) {
+            (Some(shown), _) if *unknown == Unknown::Refuse => return Err(self.refused_unknown(row, shown)),
+            (_, MissingText::Refuse) => return Err(self.refused_missing(row)),
+            (Some(shown), _) => told(row, Remark::Unknown(self.fitted, shown)),
+            (None, _) => told(row, Remark::Missing(self.fitted)),
+        }
+        match missing {
+            MissingText::Fill { code: Some(code), .. } => Ok(Cell::Value(*code)),
+            _ => Ok(Cell::Missing),
+        }
+    }
+
+    /// The fitted code of a cell; without one, the cell as it stands, or nothing when it is missing.
+    #[inline]
+    fn look_up(&self, row: usize, categories: &Categories) -> (Option<u32>, Option<Shown<'_>>) {
+        match self.values {
+            Values::Number(numbers) if numbers[row].is_nan() => (None, None),
+            Values::Number(numbers) => (categories.of_number(numbers[row]), Some(Shown::Number(numbers[row]))),
+            Values::Text { codes, .. } if codes[row] == MISSING => (None, None),
+            Values::Text { codes, dictionary } => {
+                let index = codes[row] as usize;
+                let code = match &self.translation {
+                    Some(translation) => translation[index],
+                    None => categories.of_text(&dictionary[index]),
+                };
+                (code, Some(Shown::Text(&dictionary[index])))
+            }
+        }
+    }
+
+    fn refused_missing(&self, row: usize) -> Error {
+        Error::Refused {
+            row,
+            column: self.fitted.name.clone(),
+            reason: "the value is missing, and the recipe refuses rows without it".into(),
+            hint: "give a value".into(),
+        }
+    }
+
+    fn refused_unknown(&self, row: usize, shown: Shown<'_>) -> Error {
+        Error::Refused {
+            row,
+            column: self.fitted.name.clone(),
+            reason: format!("{shown} was not seen in training, and the recipe refuses such values"),
+            hint: self.fitted.known_words(),
+        }
+    }
+}
+
+/// The index of the bin that holds a number: the number of edges at or below it.
+#[inline]
+pub(crate) fn bin_of(edges: &[f64], number: f64) -> usize {
+    edges.partition_point(|edge| *edge <= number)
+}
+
+#[inline]
+fn woe_at(bins: &[WoeBin], index: Option<u32>) -> f32 {
+    index.and_then(|index| bins.get(index as usize)).map_or(0.0, |bin| bin.woe as f32)
+}
+
+#[inline]
+fn write_number(encoding: &NumberEncoding, cell: Cell<f64>, row: usize, target: &mut Target<'_>) {
+    match (encoding, cell) {
+        (NumberEncoding::None, Cell::Value(number)) => target.set(row, 0, number as f32),
+        (NumberEncoding::Standardise { mean, deviation, low, high }, Cell::Value(number)) => {
+            let finite = if number.is_infinite() { if number > 0.0 { *high } else { *low } } else { number };
+            let standardised = (finite - mean) / deviation;
+            target.set(row, 0, standardised.clamp(-STANDARDISED_LIMIT, STANDARDISED_LIMIT) as f32);
+        }
+        (NumberEncoding::None | NumberEncoding::Standardise { .. }, Cell::Missing) => target.set(row, 0, f32::NAN),
+        (NumberEncoding::Bins { edges, .. }, Cell::Value(number)) => target.set(row, bin_of(edges, number), 1.0),
+        (NumberEncoding::Bins { edges, missing_indicator }, Cell::Missing) => {
+            if *missing_indicator {
+                target.set(row, edges.len() + 1, 1.0);
+            }
+        }
+        (NumberEncoding::Woe { edges, bins, .. }, Cell::Value(number)) => {
+            target.set(row, 0, woe_at(bins, Some(bin_of(edges, number) as u32)));
+        }
+        (NumberEncoding::Woe { bins, missing_bin, .. }, Cell::Missing) => {
+            target.set(row, 0, woe_at(bins, *missing_bin));
+        }
+    }
+}
+
+#[inline]
+fn write_code(encoding: &TextEncoding, cell: Cell<u32>, row: usize, target: &mut Target<'_>) {
+    match (encoding, cell) {
+        (TextEncoding::OneHot, Cell::Value(code)) => target.set(row, code as usize, 1.0),
+        (TextEncoding::OneHot, Cell::Missing) => {}
+        (TextEncoding::Ordinal, Cell::Value(code)) => target.set(row, 0, code as f32),
+        (TextEncoding::Ordinal, Cell::Missing) => target.set(row, 0, f32::NAN),
+        (TextEncoding::Woe { bins, .. }, Cell::Value(code)) => target.set(row, 0, woe_at(bins, Some(code))),
+        (TextEncoding::Woe { bins, missing_bin, .. }, Cell::Missing) => target.set(row, 0, woe_at(bins, *missing_bin)),
+    }
+}

@@ -1,0 +1,6 @@
+//! What preprocessing promises: one code path for columns and rows, training rows only, errors that name the cell.
+
+mod fitting;
+mod properties;
+mod serving;
+mod support;
