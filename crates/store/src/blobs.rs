@@ -1,0 +1,292 @@
+//! Blobs: bytes that never change, found by their SHA-256. Only this file knows where they lie and how.
+//!
+//! A blob's file is `<folder>/sha256/<first two digits>/<digest>`: a header of 16 bytes, then the content. The digest
+//! is of the content alone, so that a later header can come without moving anything. A blob appears whole or not at
+//! all: it is written in `<folder>/incoming`, synced, renamed, and its folder synced.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use futures::stream::{self, Stream};
+use sha2::{Digest as _, Sha256};
+use tempfile::NamedTempFile;
+
+use crate::error::Error;
+
+/// `MEUB`, the version of the header, three zero bytes, the content's length (little endian, 8 bytes).
+const HEADER_BYTES: usize = 16;
+const MAGIC: [u8; 4] = *b"MEUB";
+const HEADER_VERSION: u8 = 1;
+const CHUNK_BYTES: usize = 256 << 10;
+/// What lies in `incoming` for longer than this was left there by a crash.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// The SHA-256 of a blob's content: its name.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The digest of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = Error;
+
+    /// Reads 64 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| Error::record(format!("digest `{text}`"), "it is not 64 hexadecimal digits"))
+    }
+}
+
+/// A folder of blobs. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Blobs {
+    folder: Arc<Path>,
+}
+
+/// A blob that is being read.
+pub struct Blob {
+    /// Length of the content in bytes.
+    pub length: u64,
+    digest: Digest,
+    path: PathBuf,
+    file: File,
+    hasher: Sha256,
+    read: u64,
+}
+
+impl Blobs {
+    /// The blobs in a folder, which is made when it is not there.
+    pub async fn at(folder: PathBuf) -> Result<Self, Error> {
+        let blobs = Self { folder: folder.into() };
+        let opened = blobs.clone();
+        blocking(move || opened.prepare()).await?;
+        Ok(blobs)
+    }
+
+    fn prepare(&self) -> Result<(), Error> {
+        let incoming = self.incoming();
+        std::fs::create_dir_all(&incoming).map_err(Error::file(&incoming))?;
+        for entry in std::fs::read_dir(&incoming).map_err(Error::file(&incoming))? {
+            let entry = entry.map_err(Error::file(&incoming))?;
+            let changed = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = changed.ok().and_then(|changed| SystemTime::now().duration_since(changed).ok());
+            if age.is_some_and(|age| age > ABANDONED) {
+                std::fs::remove_file(entry.path()).map_err(Error::file(&entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps a copy of a file. Putting what is there already changes nothing, and mends it if it was damaged.
+    pub async fn put_file(&self, source: impl Into<PathBuf>) -> Result<Digest, Error> {
+        let (blobs, source) = (self.clone(), source.into());
+        blocking(move || {
+            let mut file = File::open(&source).map_err(Error::file(&source))?;
+            blobs.put(&mut file)
+        })
+        .await
+    }
+
+    /// Keeps these bytes.
+    pub async fn put_bytes(&self, bytes: impl Into<Bytes>) -> Result<Digest, Error> {
+        let (blobs, bytes) = (self.clone(), bytes.into());
+        blocking(move || blobs.put(&mut bytes.as_ref())).await
+    }
+
+    fn put(&self, source: &mut dyn Read) -> Result<Digest, Error> {
+        let incoming = self.incoming();
+        let failed = || Error::file(&incoming);
+        let mut draft = NamedTempFile::new_in(&incoming).map_err(failed())?;
+        draft.write_all(&[0; HEADER_BYTES]).map_err(failed())?;
+        let (digest, length) = copy(source, &mut draft).map_err(failed())?;
+        io::Seek::rewind(&mut draft).map_err(failed())?;
+        draft.write_all(&header(length)).map_err(failed())?;
+        draft.as_file().sync_all().map_err(failed())?;
+        let path = self.path(digest);
+        let folder = path.parent().unwrap_or(&self.folder);
+        make_folder(folder, &self.folder)?;
+        draft.persist(&path).map_err(|error| Error::file(&path)(error.error))?;
+        sync_folder(folder)?;
+        Ok(digest)
+    }
+
+    /// Opens a blob for reading from its start. Its bytes are checked when the last one was read.
+    pub async fn open(&self, digest: &Digest) -> Result<Blob, Error> {
+        let (blobs, digest) = (self.clone(), *digest);
+        blocking(move || blobs.open_now(digest)).await
+    }
+
+    fn open_now(&self, digest: Digest) -> Result<Blob, Error> {
+        let path = self.path(digest);
+        let mut file = File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::NoBlob(digest),
+            _ => Error::file(&path)(error),
+        })?;
+        let damaged = |reason: &str| Error::DamagedBlob { digest, path: path.clone(), reason: reason.to_owned() };
+        let mut bytes = [0; HEADER_BYTES];
+        file.read_exact(&mut bytes).map_err(|_| damaged("its header is cut short"))?;
+        let length = read_header(&bytes).map_err(&damaged)?;
+        let present = file.metadata().map_err(Error::file(&path))?.len().saturating_sub(HEADER_BYTES as u64);
+        if present != length {
+            return Err(damaged(&format!("it has {present} bytes instead of {length}")));
+        }
+        Ok(Blob { length, digest, path, file, hasher: Sha256::new(), read: 0 })
+    }
+
+    /// Reads a blob whole, and checks it.
+    pub async fn read(&self, digest: &Digest) -> Result<Bytes, Error> {
+        let (blobs, digest) = (self.clone(), *digest);
+        blocking(move || {
+            let mut blob = blobs.open_now(digest)?;
+            let mut content = Vec::with_capacity(blob.length as usize);
+            blob.copy(&mut content)?;
+            Ok(content.into())
+        })
+        .await
+    }
+
+    /// Writes a blob's content to a new file, and checks it; a damaged blob leaves no file.
+    pub async fn copy_to(&self, digest: &Digest, target: impl Into<PathBuf>) -> Result<(), Error> {
+        let (blobs, digest, target) = (self.clone(), *digest, target.into());
+        blocking(move || {
+            let mut blob = blobs.open_now(digest)?;
+            let mut file = File::create(&target).map_err(Error::file(&target))?;
+            let copied = blob.copy(&mut file);
+            if copied.is_err() {
+                // The blob's damage is what the caller must hear of, whether or not this succeeds.
+                let _ = std::fs::remove_file(&target);
+            }
+            copied
+        })
+        .await
+    }
+
+    fn incoming(&self) -> PathBuf {
+        self.folder.join("incoming")
+    }
+
+    fn path(&self, digest: Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.folder.join("sha256").join(&name[..2]).join(name)
+    }
+}
+
+impl Blob {
+    /// The content in chunks. After the last one the digest is compared: damage is an error at the end.
+    pub fn stream(self) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static {
+        stream::try_unfold(self, |mut blob| blocking(move || Ok(blob.chunk()?.map(|chunk| (chunk, blob)))))
+    }
+
+    fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        let left = self.length - self.read;
+        if left == 0 {
+            return self.check().map(|()| None);
+        }
+        let mut chunk = vec![0; CHUNK_BYTES.min(left as usize)];
+        self.file.read_exact(&mut chunk).map_err(Error::file(&self.path))?;
+        self.hasher.update(&chunk);
+        self.read += chunk.len() as u64;
+        Ok(Some(chunk.into()))
+    }
+
+    fn copy(&mut self, target: &mut dyn Write) -> Result<(), Error> {
+        while let Some(chunk) = self.chunk()? {
+            target.write_all(&chunk).map_err(Error::file(&self.path))?;
+        }
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let found = Digest(self.hasher.clone().finalize().into());
+        if found == self.digest {
+            return Ok(());
+        }
+        let reason = format!("its content has the digest {found}");
+        Err(Error::DamagedBlob { digest: self.digest, path: self.path.clone(), reason })
+    }
+}
+
+fn header(length: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[..4].copy_from_slice(&MAGIC);
+    header[4] = HEADER_VERSION;
+    header[8..].copy_from_slice(&length.to_le_bytes());
+    header
+}
+
+/// The content's length, or why this is no header.
+fn read_header(header: &[u8; HEADER_BYTES]) -> Result<u64, &'static str> {
+    let (start, length) = header.split_at(8);
+    if start[..4] != MAGIC || start[5..] != [0; 3] {
+        return Err("its header is not one of Meuse");
+    }
+    if start[4] != HEADER_VERSION {
+        return Err("its header has a version that this program does not know");
+    }
+    let length = length.try_into().map_err(|_| "its header is cut short")?;
+    Ok(u64::from_le_bytes(length))
+}
+
+fn copy(source: &mut dyn Read, target: &mut dyn Write) -> io::Result<(Digest, u64)> {
+    let (mut hasher, mut length) = (Sha256::new(), 0);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        match source.read(&mut chunk) {
+            Ok(0) => return Ok((Digest(hasher.finalize().into()), length)),
+            Ok(count) => {
+                hasher.update(&chunk[..count]);
+                target.write_all(&chunk[..count])?;
+                length += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Makes a folder and syncs the ones above it, up to `root`, so that the folder itself outlives a power cut.
+fn make_folder(folder: &Path, root: &Path) -> Result<(), Error> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+    folder.ancestors().skip(1).take_while(|above| above.starts_with(root)).try_for_each(sync_folder)
+}
+
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file(folder))
+}
+
+/// Files are read and written where waiting for them holds nobody up.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => Err(Error::File { path: PathBuf::from("blobs"), source: io::Error::other(error) }),
+        },
+    }
+}

@@ -1,0 +1,165 @@
+//! A job is claimed once, under a lease, and ended once.
+
+use std::time::Duration;
+
+use meuse_core::time::Micros;
+use meuse_store::Store;
+use meuse_store::records::jobs::{self, Ending, JobRow, Lane, Lease, NewJob};
+
+use crate::support::{Place, on_both, project};
+
+on_both!(
+    a_job_is_claimed_by_one_of_many,
+    projects_take_turns,
+    a_long_training_keeps_no_import_waiting,
+    a_late_attempt_holds_nothing,
+    a_lease_that_is_kept_does_not_run_out,
+    a_cancelled_job_is_not_claimed,
+    a_job_of_another_project_is_not_there,
+);
+
+const NOW: Micros = Micros(1_000_000_000);
+
+fn lease(owner: &str) -> Lease<'_> {
+    Lease { owner, at: NOW, until: NOW.plus(Duration::from_mins(1)) }
+}
+
+async fn queue(store: &Store, project: &str, kind: &str, at: Micros) -> JobRow {
+    let mut tx = store.begin().await.expect("a transaction begins");
+    let new = NewJob { project_id: project, project, kind, subject: "credit", task: "{}", by: "ana", at };
+    let row = jobs::queue(&mut tx, &new).await.expect("the job is queued");
+    tx.commit().await.expect("it commits");
+    row
+}
+
+async fn claim(store: &Store, lane: Lane, owner: &str, at: Micros) -> Option<JobRow> {
+    let mut tx = store.begin().await.expect("a transaction begins");
+    let row = jobs::claim(&mut tx, lane, &Lease { at, ..lease(owner) }).await.expect("claiming works");
+    tx.commit().await.expect("it commits");
+    row
+}
+
+async fn a_job_is_claimed_by_one_of_many(place: Place) {
+    let store = place.open().await;
+    project(&store, "lending").await;
+    let job = queue(&store, "lending", "train", NOW).await;
+    let claims = (0..8).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move { claim(&store, Lane::Training, &format!("home {number}"), NOW).await })
+    });
+    let mut claimed = Vec::new();
+    for claim in claims.collect::<Vec<_>>() {
+        claimed.extend(claim.await.expect("no claim panics"));
+    }
+    assert_eq!(claimed.len(), 1);
+    assert_eq!(
+        (claimed[0].id.as_str(), claimed[0].attempts, claimed[0].state.as_str()),
+        (job.id.as_str(), 1, "running")
+    );
+}
+
+async fn projects_take_turns(place: Place) {
+    let store = place.open().await;
+    project(&store, "busy").await;
+    project(&store, "quiet").await;
+    for number in 0..3 {
+        queue(&store, "busy", "train", Micros(NOW.0 + number)).await;
+    }
+    queue(&store, "quiet", "train", Micros(NOW.0 + 10)).await;
+    let mut order = Vec::new();
+    for number in 0..4 {
+        let claimed = claim(&store, Lane::Training, "home", Micros(NOW.0 + 100 + number)).await;
+        order.push(claimed.expect("a job is left").project);
+    }
+    assert_eq!(order, ["busy", "quiet", "busy", "busy"]);
+}
+
+async fn a_long_training_keeps_no_import_waiting(place: Place) {
+    let store = place.open().await;
+    project(&store, "lending").await;
+    queue(&store, "lending", "train", NOW).await;
+    queue(&store, "lending", "import", Micros(NOW.0 + 1)).await;
+    let import = claim(&store, Lane::Data, "home", NOW).await.expect("the import is there");
+    assert_eq!(import.kind, "import");
+    assert_eq!(claim(&store, Lane::Data, "home", NOW).await, None);
+    assert!(jobs::any_queued(&store.db, Lane::Training).await.expect("counted"));
+    assert!(!jobs::any_queued(&store.db, Lane::Data).await.expect("counted"));
+}
+
+async fn a_late_attempt_holds_nothing(place: Place) {
+    let store = place.open().await;
+    project(&store, "lending").await;
+    queue(&store, "lending", "train", NOW).await;
+    let first = claim(&store, Lane::Training, "one", NOW).await.expect("claimed");
+    let later = NOW.plus(Duration::from_secs(61));
+    let abandoned = jobs::abandoned(&store.db, "two", later).await.expect("listed");
+    assert_eq!(abandoned, std::slice::from_ref(&first));
+
+    let mut tx = store.begin().await.expect("a transaction begins");
+    let held = jobs::hold_abandoned(&mut tx, &first.id, 1, NOW).await.expect("asked");
+    assert_eq!(held, None, "its lease has not run out at that time");
+    assert!(jobs::hold_abandoned(&mut tx, &first.id, 1, later).await.expect("asked").is_some());
+    assert!(jobs::requeue(&mut tx, &first.id, 1).await.expect("requeued"));
+    tx.commit().await.expect("it commits");
+    let second = claim(&store, Lane::Training, "two", later).await.expect("claimed again");
+    assert_eq!((second.id.as_str(), second.attempts), (first.id.as_str(), 2));
+
+    let mut tx = store.begin().await.expect("a transaction begins");
+    assert_eq!(jobs::hold(&mut tx, &first.id, 1, "one").await.expect("asked"), None);
+    assert_eq!(jobs::keep(&mut tx, &first.id, 1, &lease("one"), None).await.expect("asked"), None);
+    let ending = Ending { state: "succeeded", result: Some("credit:1"), ..Ending::default() };
+    assert!(!jobs::end(&mut tx, &first.id, 1, later, &ending).await.expect("asked"));
+    assert!(jobs::end(&mut tx, &first.id, 2, later, &ending).await.expect("asked"));
+    assert!(!jobs::end(&mut tx, &first.id, 2, later, &ending).await.expect("asked"), "a job ends once");
+    tx.commit().await.expect("it commits");
+}
+
+async fn a_lease_that_is_kept_does_not_run_out(place: Place) {
+    let store = place.open().await;
+    project(&store, "lending").await;
+    queue(&store, "lending", "train", NOW).await;
+    let job = claim(&store, Lane::Training, "one", NOW).await.expect("claimed");
+    let later = NOW.plus(Duration::from_secs(50));
+    let longer = Lease { owner: "one", at: later, until: later.plus(Duration::from_mins(1)) };
+    let mut tx = store.begin().await.expect("a transaction begins");
+    let kept = jobs::keep(&mut tx, &job.id, 1, &longer, Some("{\"stage\":\"fit\"}")).await;
+    assert_eq!(kept.expect("kept"), Some(false));
+    tx.commit().await.expect("it commits");
+    let after_the_first = NOW.plus(Duration::from_secs(70));
+    assert_eq!(jobs::abandoned(&store.db, "two", after_the_first).await.expect("listed"), []);
+    let found = jobs::get(&store.db, &job.id).await.expect("read").expect("there");
+    assert_eq!(found.progress.as_deref(), Some("{\"stage\":\"fit\"}"));
+}
+
+async fn a_cancelled_job_is_not_claimed(place: Place) {
+    let store = place.open().await;
+    project(&store, "lending").await;
+    let queued = queue(&store, "lending", "train", NOW).await;
+    let mut tx = store.begin().await.expect("a transaction begins");
+    let row = jobs::request_cancel(&mut tx, "lending", &queued.id, NOW, None).await.expect("asked");
+    assert_eq!(row.map(|row| row.state).as_deref(), Some("cancelled"));
+    assert_eq!(jobs::request_cancel(&mut tx, "lending", &queued.id, NOW, None).await.expect("asked"), None);
+    tx.commit().await.expect("it commits");
+    assert_eq!(claim(&store, Lane::Training, "one", NOW).await, None);
+
+    queue(&store, "lending", "train", NOW).await;
+    let running = claim(&store, Lane::Training, "one", NOW).await.expect("claimed");
+    let mut tx = store.begin().await.expect("a transaction begins");
+    let row = jobs::request_cancel(&mut tx, "lending", &running.id, NOW, None).await.expect("asked");
+    assert_eq!(row.map(|row| row.state).as_deref(), Some("running"));
+    assert_eq!(jobs::keep(&mut tx, &running.id, 1, &lease("one"), None).await.expect("kept"), Some(true));
+}
+
+async fn a_job_of_another_project_is_not_there(place: Place) {
+    let store = place.open().await;
+    project(&store, "lending").await;
+    project(&store, "other").await;
+    let job = queue(&store, "lending", "import", NOW).await;
+    assert!(jobs::find(&store.db, "lending", &job.id).await.expect("read").is_some());
+    assert_eq!(jobs::find(&store.db, "other", &job.id).await.expect("read"), None);
+    assert_eq!(jobs::list(&store.db, "other", 10).await.expect("read"), []);
+    let open = jobs::open_of_subject(&store.db, "lending", "import", "credit").await.expect("read");
+    assert_eq!(open.map(|open| open.id), Some(job.id.clone()));
+    let mut tx = store.begin().await.expect("a transaction begins");
+    assert_eq!(jobs::request_cancel(&mut tx, "other", &job.id, NOW, None).await.expect("asked"), None);
+}

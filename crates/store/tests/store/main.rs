@@ -1,0 +1,11 @@
+//! What `store` promises, on SQLite and on Postgres.
+
+mod audit;
+mod blobs;
+mod datasets;
+mod jobs;
+mod migrations;
+mod models;
+#[path = "../support/postgres.rs"]
+mod postgres;
+mod support;
