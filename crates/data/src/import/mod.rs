@@ -1,0 +1,136 @@
+//! An uploaded file becomes a dataset version: Parquet, schema, profile, preview.
+//!
+//! [`text`] makes sure that a CSV file is UTF-8, [`dialect`] finds out how it is written, [`types`] what its columns
+//! are; [`parquet`] asks a Parquet file. Then DuckDB writes the one Parquet file from which everything else is computed.
+
+mod csv;
+mod dialect;
+mod parquet;
+mod preview;
+mod records;
+mod source;
+mod text;
+pub(crate) mod types;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Read, Write};
+use std::path::Path;
+
+use meuse_core::job::{FileFormat, ImportSpec};
+use meuse_core::schema::{ColumnSchema, Schema};
+use serde::Serialize;
+
+pub(crate) use self::source::Derived;
+
+use crate::profile::{Profiled, profile};
+use crate::{Error, Watch, database};
+
+/// Reads the source of `spec` and writes `data.parquet`, `schema.json`, `profile.json` and `preview.json` into `out`,
+/// which exists. Temporary files lie beside `out`. The same source and options give the same bytes of `data.parquet`.
+pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Error> {
+    let beside = out.parent().unwrap_or(out);
+    let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
+    let data = out.join("data.parquet");
+    let [utf8, rewritten] = [text::COPY, csv::COPY].map(|name| temporary.path().join(name));
+    let allowed = [spec.source.as_path(), &utf8, &rewritten, &data];
+    let connection = database::open(spec.limits, &temporary.path().join("spill"), &allowed)?;
+
+    let work = Work { connection: &connection, spec, temporary: temporary.path(), data: &data, watch };
+    let (columns, mut warnings) = match work.format()? {
+        FileFormat::Csv => csv::write(&work)?,
+        FileFormat::Parquet => (write_parquet(&work)?, Vec::new()),
+    };
+    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, watch)?;
+    warnings.append(&mut profile.warnings);
+    profile.warnings = warnings;
+    let described = profile.columns.iter().zip(categories).map(|(column, categories)| ColumnSchema {
+        name: column.name.clone(),
+        column_type: column.column_type,
+        nullable: column.missing > 0,
+        categories,
+    });
+    let schema = Schema { columns: described.collect() };
+    write_json(&out.join("schema.json"), &schema)?;
+    write_json(&out.join("profile.json"), &profile)?;
+    write_json(&out.join("preview.json"), &preview::preview(&connection, &data, &schema)?)
+}
+
+/// What every step of an import needs.
+struct Work<'a> {
+    connection: &'a duckdb::Connection,
+    spec: &'a ImportSpec,
+    /// A folder that is removed in the end.
+    temporary: &'a Path,
+    /// The Parquet file to write.
+    data: &'a Path,
+    watch: &'a dyn Watch,
+}
+
+impl Work<'_> {
+    fn format(&self) -> Result<FileFormat, Error> {
+        let source = &self.spec.source;
+        let mut magic = Vec::new();
+        let file = File::open(source).map_err(Error::reading(source))?;
+        file.take(4).read_to_end(&mut magic).map_err(Error::reading(source))?;
+        if magic.is_empty() {
+            return Err(Error::refused("", "the file is empty", "give a file with a header line and rows"));
+        }
+        let sniffed = if magic == b"PAR1" { FileFormat::Parquet } else { FileFormat::Csv };
+        Ok(self.spec.options.format.unwrap_or(sniffed))
+    }
+
+    /// Writes the dataset version's Parquet and says how many rows it has.
+    fn write(&self, from: &str, columns: &[Derived]) -> Result<usize, Error> {
+        self.watch.progress("write table", 0, 0);
+        let selected = columns.iter().map(|column| {
+            let Derived { name, expression, .. } = column;
+            format!("{expression} AS {}", database::identifier(name))
+        });
+        let selected: Vec<String> = selected.collect();
+        let sql = format!(
+            "COPY (SELECT {} FROM {from}) TO {} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)",
+            selected.join(", "),
+            database::path(self.data)?
+        );
+        let rows = self.connection.execute(&sql, [])?;
+        self.watch.progress("write table", 1, 1);
+        Ok(rows)
+    }
+}
+
+fn write_parquet(work: &Work) -> Result<Vec<Derived>, Error> {
+    let columns = parquet::columns(work.connection, &work.spec.source, &work.spec.options.missing)?;
+    check_names(columns.iter().map(|column| column.name.as_str()))?;
+    let from = format!("read_parquet({})", database::path(&work.spec.source)?);
+    match work.write(&from, &columns).map_err(parquet::damaged)? {
+        0 => Err(Error::refused("", "the file has columns and no rows", "give a file with at least one row")),
+        _ => Ok(columns),
+    }
+}
+
+/// Refuses columns without a name, and names that are equal or differ only in case: SQL takes these for one.
+fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+    let mut known: BTreeMap<String, (usize, &str)> = BTreeMap::new();
+    for (index, name) in names.enumerate() {
+        let number = index + 1;
+        if name.trim().is_empty() {
+            let message = format!("column {number} has no name");
+            return Err(Error::refused("header", message, "give every column a name"));
+        }
+        let Some((other, same)) = known.insert(name.to_lowercase(), (number, name)) else { continue };
+        let message = if same == name {
+            format!("columns {other} and {number} are both named `{name}`")
+        } else {
+            format!("the names of columns {other} and {number}, `{same}` and `{name}`, differ only in case")
+        };
+        return Err(Error::refused("header", message, "rename one of them"));
+    }
+    Ok(())
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let mut writer = BufWriter::new(File::create(path).map_err(Error::writing(path))?);
+    let written = serde_json::to_writer(&mut writer, value).map_err(std::io::Error::from);
+    written.and_then(|()| writer.flush()).map_err(Error::writing(path))
+}

@@ -1,0 +1,128 @@
+//! What a person should know about a column before using it. The column stands in `grouped`.
+
+use duckdb::Connection;
+use meuse_core::profile::ColumnProfile;
+use meuse_core::schema::ColumnType;
+
+use crate::Error;
+use crate::import::types::is_number;
+
+/// Texts that often stand for a missing cell. `none` is not among them: it is a category as often.
+const MARKS: [&str; 15] =
+    ["NA", "N/A", "n/a", "na", "#N/A", "NULL", "null", "NaN", "nan", "None", "?", "-", "--", ".", "\\N"];
+/// Numbers that often stand for a missing cell, when all others are not negative.
+const NUMBER_MARKS: [f64; 4] = [-99.0, -999.0, -9999.0, -99_999.0];
+/// Fewer rows can all differ by chance.
+const ROWS_OF_IDENTIFIERS: u64 = 50;
+
+/// Adds the warnings of one column.
+pub(super) fn add(
+    connection: &Connection,
+    column: &ColumnProfile,
+    rows: u64,
+    warnings: &mut Vec<String>,
+) -> Result<(), Error> {
+    let name = &column.name;
+    let present = rows - column.missing;
+    if present == 0 {
+        warnings.push(format!("`{name}` has no value in any row"));
+        return Ok(());
+    }
+    if column.distinct == 1 && rows > 1 {
+        let value = column.frequent.first().map_or("", |most| most.value.as_str());
+        let gaps = if column.missing > 0 { " where it is not missing" } else { "" };
+        warnings.push(format!("`{name}` is `{}` in every row{gaps}", shortened(value)));
+    }
+    let discrete = matches!(column.column_type, ColumnType::Integer | ColumnType::Text);
+    if discrete && column.distinct == present && present >= ROWS_OF_IDENTIFIERS {
+        warnings
+            .push(format!("`{name}` differs in every row: it looks like an identifier, which teaches a model nothing"));
+    }
+    if column.column_type == ColumnType::Text {
+        warnings.extend(marks(connection, name)?);
+        warnings.extend(numbers_as_text(connection, column, present)?);
+    } else {
+        warnings.extend(number_mark(connection, column)?);
+        warnings.extend(infinities(connection, column)?);
+    }
+    Ok(())
+}
+
+fn marks(connection: &Connection, name: &str) -> Result<Option<String>, Error> {
+    let list = MARKS.map(|mark| format!("'{mark}'")).join(", ");
+    let sql = format!("SELECT v, n FROM grouped WHERE v IN ({list}) ORDER BY n DESC, v");
+    let mut statement = connection.prepare(&sql)?;
+    let found = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let found: Vec<(String, i64)> = found.collect::<Result<_, _>>()?;
+    let Some((first, _)) = found.first() else { return Ok(None) };
+    let listed: Vec<String> = found.iter().map(|(mark, count)| format!("`{mark}` ({count} cells)")).collect();
+    Ok(Some(format!(
+        "`{name}` holds {}, kept as text; if it means a missing cell, import with `--missing {first}`",
+        listed.join(", ")
+    )))
+}
+
+/// Text that is nearly all numbers, or numbers written in a way that is not read as such.
+fn numbers_as_text(connection: &Connection, column: &ColumnProfile, present: u64) -> Result<Option<String>, Error> {
+    const WRITTEN: &str = "[+-]?[0-9]{1,3}(,[0-9]{3})+(\\.[0-9]+)?|[+-]?[0-9]+,[0-9]+|[+-]?[0-9.]+ ?%";
+    let starts_with_digit =
+        |text: &str| text.trim_start_matches(['+', '-', ' ']).starts_with(|c: char| c.is_ascii_digit());
+    let digits = column.frequent.iter().filter(|most| starts_with_digit(&most.value)).count();
+    if digits * 2 < column.frequent.len() {
+        return Ok(None);
+    }
+    let number = is_number("v");
+    let sql = format!(
+        "SELECT coalesce(sum(n) FILTER (WHERE {number}), 0)::BIGINT, \
+         coalesce(sum(n) FILTER (WHERE regexp_full_match(v, '{WRITTEN}')), 0)::BIGINT, \
+         arg_max(v, n) FILTER (WHERE NOT {number}) FROM grouped WHERE v IS NOT NULL"
+    );
+    let found = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (plain, written, other): (i64, i64, Option<String>) = found?;
+    let name = &column.name;
+    let most = |count: i64| count as f64 >= 0.9 * present as f64;
+    Ok(match other {
+        Some(other) if most(plain) => Some(format!(
+            "`{name}` is text because {} of its {present} values are not numbers, as in `{}`",
+            present - plain as u64,
+            shortened(&other)
+        )),
+        Some(other) if most(written) => Some(format!(
+            "`{name}` is text because its numbers are written as in `{}`; write them with a point and no other sign",
+            shortened(&other)
+        )),
+        _ => None,
+    })
+}
+
+fn number_mark(connection: &Connection, column: &ColumnProfile) -> Result<Option<String>, Error> {
+    let numbers = matches!(column.column_type, ColumnType::Integer | ColumnType::Number);
+    let least = column.numeric.as_ref().map(|numeric| numeric.min).filter(|_| numbers);
+    let Some(mark) = least.filter(|least| NUMBER_MARKS.contains(least)) else { return Ok(None) };
+    let sql = format!("SELECT min(v)::DOUBLE, (SELECT n FROM grouped WHERE v = {mark}) FROM grouped WHERE v > {mark}");
+    let found = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (next, count): (Option<f64>, Option<i64>) = found?;
+    let (Some(next), Some(count)) = (next, count) else { return Ok(None) };
+    let name = &column.name;
+    Ok((next >= 0.0).then(|| {
+        format!("`{name}` holds {mark} ({count} cells); if it means a missing cell, import with `--missing {mark}`")
+    }))
+}
+
+fn infinities(connection: &Connection, column: &ColumnProfile) -> Result<Option<String>, Error> {
+    if column.column_type != ColumnType::Number {
+        return Ok(None);
+    }
+    let sql = "SELECT coalesce(sum(n), 0)::BIGINT FROM grouped WHERE isinf(v)";
+    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let name = &column.name;
+    Ok((count > 0).then(|| format!("`{name}` holds {count} infinite values, which its numbers leave out")))
+}
+
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 40;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST).chain(std::iter::once('…')).collect()
+}

@@ -1,0 +1,108 @@
+//! A dataset version as a table in memory, as preprocessing takes it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use duckdb::arrow::array::{Array, ArrayRef, Float64Array, LargeStringArray, StringArray, StructArray};
+use meuse_core::job::Limits;
+use meuse_core::schema::{ColumnSchema, ColumnType, Schema};
+use meuse_core::table::{Column, MISSING, Table, Values};
+
+use crate::{Error, database};
+
+/// All rows of the Parquet file, in their order there; the columns of `schema`, in that order. Numbers, dates (in days
+/// since 1970) and booleans become floats with NaN for missing, texts become codes in order of first appearance.
+pub fn read_table(data: &Path, schema: &Schema, limits: Limits) -> Result<Table, Error> {
+    let beside = data.parent().unwrap_or(data);
+    let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
+    let connection = database::open(limits, temporary.path(), &[data])?;
+    let cells: Vec<String> = schema.columns.iter().map(expression).collect();
+    let sql = format!("SELECT {} FROM read_parquet({})", cells.join(", "), database::path(data)?);
+    let mut statement = connection.prepare(&sql)?;
+    // Only started here: the iterator that this returns panics where `step` gives an error.
+    drop(statement.stream_arrow([])?);
+    let mut readers: Vec<Reader> = schema.columns.iter().map(Reader::new).collect();
+    while let Some(batch) = statement.step()? {
+        append(&mut readers, &batch)?;
+    }
+    let columns = schema
+        .columns
+        .iter()
+        .zip(readers)
+        .map(|(column, reader)| Column { name: column.name.clone(), values: reader.finish() });
+    Ok(Table::new(columns.collect()))
+}
+
+fn expression(column: &ColumnSchema) -> String {
+    let name = database::identifier(&column.name);
+    match column.column_type {
+        ColumnType::Integer | ColumnType::Number => format!("{name}::DOUBLE"),
+        ColumnType::Boolean => format!("{name}::TINYINT::DOUBLE"),
+        ColumnType::Date => format!("({name} - DATE '1970-01-01')::DOUBLE"),
+        ColumnType::Timestamp => format!("epoch_us({name}) / 86400e6::DOUBLE"),
+        ColumnType::Text => format!("{name}::VARCHAR"),
+    }
+}
+
+/// Gathers one column, batch by batch.
+enum Reader {
+    Numbers(Vec<f64>),
+    Texts { codes: Vec<u32>, dictionary: Vec<String>, known: HashMap<Box<str>, u32> },
+}
+
+impl Reader {
+    fn new(column: &ColumnSchema) -> Self {
+        match column.column_type {
+            ColumnType::Text => Self::Texts { codes: Vec::new(), dictionary: Vec::new(), known: HashMap::new() },
+            _ => Self::Numbers(Vec::new()),
+        }
+    }
+
+    fn finish(self) -> Values {
+        match self {
+            Self::Numbers(values) => Values::Number(values),
+            Self::Texts { codes, dictionary, .. } => Values::Text { codes, dictionary },
+        }
+    }
+
+    fn push(&mut self, array: &ArrayRef) -> Option<()> {
+        match self {
+            Self::Numbers(values) => {
+                let array = array.as_any().downcast_ref::<Float64Array>()?;
+                values.extend(array.iter().map(|cell| cell.unwrap_or(f64::NAN)));
+            }
+            Self::Texts { .. } => {
+                if let Some(array) = array.as_any().downcast_ref::<StringArray>() {
+                    array.iter().for_each(|cell| self.push_text(cell));
+                } else {
+                    let array = array.as_any().downcast_ref::<LargeStringArray>()?;
+                    array.iter().for_each(|cell| self.push_text(cell));
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn push_text(&mut self, cell: Option<&str>) {
+        let Self::Texts { codes, dictionary, known } = self else { return };
+        let Some(text) = cell else {
+            codes.push(MISSING);
+            return;
+        };
+        let code = known.get(text).copied().unwrap_or_else(|| {
+            let code = dictionary.len() as u32;
+            dictionary.push(text.to_owned());
+            known.insert(text.into(), code);
+            code
+        });
+        codes.push(code);
+    }
+}
+
+fn append(readers: &mut [Reader], batch: &StructArray) -> Result<(), Error> {
+    for (reader, array) in readers.iter_mut().zip(batch.columns()) {
+        let type_name = array.data_type();
+        reader.push(array).ok_or_else(|| Error::Database(format!("a column came back as {type_name}")))?;
+    }
+    Ok(())
+}
