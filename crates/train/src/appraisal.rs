@@ -1,0 +1,111 @@
+//! The evaluation of a fit: test figures to report, validation figures to choose by, training figures to compare with.
+
+use meuse_core::evaluation::{Bootstrap, Evaluation, Validation};
+use meuse_core::events::Level;
+
+use crate::Error;
+use crate::evaluate::{self, Metrics, Resampling};
+use crate::fitting::{Fit, Workshop, stop_if_cancelled};
+use crate::learner::Watch;
+use crate::split::Parts;
+
+/// What a reader of `evaluation.json` finds under `validation.source`.
+const OF_VALIDATION: &str = "validation part";
+const OF_FOLDS: &str = "cross-validation inside the training part";
+
+/// The true and the predicted values of some rows.
+struct Outcome {
+    truth: Vec<f64>,
+    /// Probabilities for a binary task.
+    predicted: Vec<f64>,
+}
+
+impl Outcome {
+    fn positive(&self) -> Vec<bool> {
+        self.truth.iter().map(|y| *y == 1.0).collect()
+    }
+}
+
+/// Measures a fit on every part.
+pub(crate) fn appraise(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Watch) -> Result<Evaluation, Error> {
+    let metric = shop.spec.recipe.chosen_metric();
+    let validation = validate(shop, parts, fit, watch)?;
+    watch.progress("evaluate", 0, 3);
+    let training = shop.outcome(&parts.training, shop.raw_scores(fit, &parts.training)?);
+    let training = shop.metrics(&training);
+    stop_if_cancelled(watch)?;
+    watch.progress("evaluate", 1, 3);
+    let test = shop.outcome(&parts.test, shop.raw_scores(fit, &parts.test)?);
+    let (metrics, bootstrap) = shop.metrics_with_intervals(&test, watch)?;
+    watch.progress("evaluate", 2, 3);
+    let binary = shop.target.labels.is_some().then(|| test.positive());
+    let threshold = shop.spec.recipe.threshold;
+    let evaluation = Evaluation {
+        metric: metric.word().to_owned(),
+        larger_is_better: metric.larger_is_better(),
+        metrics,
+        rows: parts.named().into_iter().map(|(part, rows)| (part.to_owned(), rows.len() as u64)).collect(),
+        validation,
+        training,
+        confusion: binary.as_ref().map(|positive| evaluate::confusion(positive, &test.predicted, threshold)),
+        curves: binary.as_ref().map(|positive| evaluate::curves(positive, &test.predicted)),
+        bootstrap: Some(bootstrap),
+    };
+    watch.progress("evaluate", 3, 3);
+    Ok(evaluation)
+}
+
+/// Figures to choose by: of the validation part or, without one, of folds of the training part.
+fn validate(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Watch) -> Result<Option<Validation>, Error> {
+    let (source, outcome) = if parts.validation.is_empty() {
+        let scores = match &fit.learnt.out_of_fold {
+            Some(scores) => Ok(scores.clone()),
+            None => shop.cross_validate(&parts.training, watch),
+        };
+        match scores {
+            Ok(scores) => (OF_FOLDS, shop.outcome(&parts.training, scores)),
+            // The model stands all the same; only a choice between versions has nothing to rest on.
+            Err(error @ (Error::Input(_) | Error::Prep(_))) => {
+                watch.log(Level::Warning, &format!("no figures to choose by, cross-validation failed: {error}"));
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        }
+    } else {
+        (OF_VALIDATION, shop.outcome(&parts.validation, shop.raw_scores(fit, &parts.validation)?))
+    };
+    let (metrics, _) = shop.metrics_with_intervals(&outcome, watch)?;
+    Ok(Some(Validation { source: source.to_owned(), metrics }))
+}
+
+impl Workshop<'_> {
+    fn outcome(&self, rows: &[u32], raw_scores: Vec<f64>) -> Outcome {
+        let predicted = match self.target.labels {
+            Some(_) => raw_scores.into_iter().map(evaluate::probability).collect(),
+            None => raw_scores,
+        };
+        Outcome { truth: self.target.take(rows), predicted }
+    }
+
+    fn metrics(&self, outcome: &Outcome) -> Metrics {
+        match self.target.labels {
+            Some(_) => evaluate::binary(&outcome.positive(), &outcome.predicted, self.spec.recipe.threshold),
+            None => evaluate::regression(&outcome.truth, &outcome.predicted),
+        }
+    }
+
+    fn metrics_with_intervals(&self, outcome: &Outcome, watch: &dyn Watch) -> Result<(Metrics, Bootstrap), Error> {
+        let mut metrics = self.metrics(outcome);
+        let resampling = Resampling { seed: self.spec.recipe.seed, threads: self.spec.limits.threads, watch };
+        let Outcome { truth, predicted } = outcome;
+        let bootstrap = match self.target.labels {
+            Some(_) => {
+                let rows = (outcome.positive(), predicted);
+                let threshold = self.spec.recipe.threshold;
+                evaluate::binary_intervals((&rows.0, rows.1), threshold, &mut metrics, &resampling)?
+            }
+            None => evaluate::regression_intervals(truth, predicted, &mut metrics, &resampling)?,
+        };
+        Ok((metrics, bootstrap))
+    }
+}

@@ -1,0 +1,157 @@
+//! One fit: preprocessing and learner on some training rows, scores for any others. The pipeline does it once for the
+//! bundle, and once per fold where there is no validation part to choose by.
+
+use meuse_core::bundle::Task;
+use meuse_core::events::Level;
+use meuse_core::job::TrainSpec;
+use meuse_core::recipe::{Algorithm, Plan};
+use meuse_core::table::{Matrix, Table};
+use meuse_prep::Fitted;
+
+use crate::learner::{Context, Learnt, Sample, Watch};
+use crate::split::folds;
+use crate::target::Target;
+use crate::{Error, lightgbm, linear, scorecard};
+
+/// Folds of a cross-validation, where the classes have rows enough.
+const FOLDS: usize = 5;
+
+/// What every fit of one training shares.
+#[derive(Clone, Copy)]
+pub(crate) struct Workshop<'a> {
+    pub(crate) spec: &'a TrainSpec,
+    pub(crate) table: &'a Table,
+    pub(crate) plan: &'a Plan,
+    pub(crate) target: &'a Target,
+}
+
+/// Rows of the table to learn from and to stop by.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    pub(crate) training: &'a [u32],
+    pub(crate) validation: &'a [u32],
+}
+
+/// Preprocessing and the model that was learnt behind it.
+pub(crate) struct Fit {
+    pub(crate) fitted: Fitted,
+    pub(crate) learnt: Learnt,
+}
+
+impl Workshop<'_> {
+    /// Fits preprocessing on the training rows and learns.
+    pub(crate) fn fit(&self, rows: Rows, watch: &dyn Watch) -> Result<Fit, Error> {
+        watch.progress("fit preprocessing", 0, 1);
+        let training = self.table.take(rows.training);
+        let y = self.target.take(rows.training);
+        let positive = self.target.labels.as_ref().map(|_| y.iter().map(|y| *y == 1.0).collect::<Vec<bool>>());
+        let mut fitted =
+            meuse_prep::fit(self.plan, &training, positive.as_deref()).map_err(|error| locate(error, rows.training))?;
+        let features = fitted.features();
+        let sample = |rows: &[u32], y: Vec<f64>| -> Result<Sample, Error> {
+            Ok(Sample { features: features.clone(), x: self.matrix(&fitted, rows)?, y })
+        };
+        let training = sample(rows.training, y)?;
+        let validation = match rows.validation {
+            [] => None,
+            rows => Some(sample(rows, self.target.take(rows))?),
+        };
+        watch.progress("fit preprocessing", 1, 1);
+        stop_if_cancelled(watch)?;
+        let context = Context {
+            task: self.spec.recipe.task,
+            training: &training,
+            validation: validation.as_ref(),
+            seed: self.spec.recipe.seed,
+            threads: self.spec.limits.threads.max(1),
+            native: &self.spec.native,
+            watch,
+        };
+        let learnt = match &self.spec.recipe.algorithm {
+            Algorithm::LogisticRegression(parameters) | Algorithm::LinearRegression(parameters) => {
+                linear::learn(parameters, &context)?
+            }
+            // A scorecard drops weak columns from the preprocessing, so matrices are made anew after it.
+            Algorithm::Scorecard(parameters) => scorecard::learn(parameters, &mut fitted, &context)?,
+            Algorithm::Lightgbm(parameters) => lightgbm::learn(parameters, &context)?,
+        };
+        stop_if_cancelled(watch)?;
+        Ok(Fit { fitted, learnt })
+    }
+
+    /// The rows as the model sees them.
+    pub(crate) fn matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, Error> {
+        fitted.matrix(&self.table.take(rows)).map_err(|error| locate(error, rows))
+    }
+
+    /// The trainer's own raw scores of the rows.
+    pub(crate) fn raw_scores(&self, fit: &Fit, rows: &[u32]) -> Result<Vec<f64>, Error> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        fit.learnt.model.raw_scores(&self.matrix(&fit.fitted, rows)?)
+    }
+
+    /// Raw scores of the rows, each by a model that was fitted, with its preprocessing, on the other folds.
+    ///
+    /// # Errors
+    /// [`Error::Input`] or [`Error::Prep`] when a fold cannot be learnt from, though all rows together could.
+    pub(crate) fn cross_validate(&self, rows: &[u32], watch: &dyn Watch) -> Result<Vec<f64>, Error> {
+        let count = self.fold_count(rows);
+        if count < 2 {
+            return Err(Error::input("split", "there are too few training rows for two folds", "use more rows"));
+        }
+        let fold_of = folds(self.target, rows, count, self.spec.recipe.seed);
+        let mut scores = vec![f64::NAN; rows.len()];
+        for fold in 0..count {
+            watch.progress("cross-validate", fold as u64, count as u64);
+            let positions: Vec<usize> = (0..rows.len()).filter(|position| fold_of[*position] == fold).collect();
+            let held_out: Vec<u32> = positions.iter().map(|position| rows[*position]).collect();
+            let others: Vec<u32> = (0..rows.len()).filter(|i| fold_of[*i] != fold).map(|i| rows[i]).collect();
+            let fit = self.fit(Rows { training: &others, validation: &[] }, &Quiet(watch))?;
+            for (position, score) in positions.into_iter().zip(self.raw_scores(&fit, &held_out)?) {
+                scores[position] = score;
+            }
+        }
+        watch.progress("cross-validate", count as u64, count as u64);
+        Ok(scores)
+    }
+
+    /// At most [`FOLDS`], and so few that each has a row, for a binary task of each class.
+    fn fold_count(&self, rows: &[u32]) -> usize {
+        let positives = rows.iter().filter(|row| self.target.y[**row as usize] == 1.0).count();
+        let scarcest = match self.spec.recipe.task {
+            Task::Binary => positives.min(rows.len() - positives),
+            Task::Regression => rows.len() / 2,
+        };
+        scarcest.min(FOLDS)
+    }
+}
+
+/// Passes on only the wish to stop: a fold's progress would read as the training's own.
+struct Quiet<'a>(&'a dyn Watch);
+
+impl Watch for Quiet<'_> {
+    fn progress(&self, _: &str, _: u64, _: u64) {}
+    fn metric(&self, _: &str, _: &str, _: u64, _: f64) {}
+    fn log(&self, _: Level, _: &str) {}
+    fn cancelled(&self) -> bool {
+        self.0.cancelled()
+    }
+}
+
+pub(crate) fn stop_if_cancelled(watch: &dyn Watch) -> Result<(), Error> {
+    if watch.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+}
+
+/// Preprocessing counts the rows of the part that it was given; a person counts those of the dataset, from 1.
+fn locate(error: meuse_prep::Error, rows: &[u32]) -> Error {
+    match error {
+        meuse_prep::Error::Refused { row, column, reason, hint } => {
+            let row = rows.get(row).map_or(row, |row| *row as usize);
+            let hint = format!("{hint}; or change the rule in the recipe's preprocessing");
+            Error::input(&column, format!("row {} of the dataset: {reason}", row + 1), hint)
+        }
+        other => Error::Prep(other),
+    }
+}

@@ -1,0 +1,105 @@
+//! What every learner takes and gives: a matrix with a target in, a model and its explanation out.
+//!
+//! The learners are [`crate::linear`], [`crate::scorecard`] and [`crate::lightgbm`]; [`crate::train`] calls them. A
+//! learner sees training rows, and validation rows only where its algorithm stops by them; it never sees a test row.
+
+use std::path::Path;
+
+use meuse_core::bundle::{Explanation, Task};
+use meuse_core::events::Level;
+use meuse_core::table::Matrix;
+
+use crate::linear::LinearModel;
+use crate::trees::Trees;
+use crate::{Error, onnx};
+
+/// Rows to learn from or to stop by.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// What each column of `x` is.
+    pub features: Vec<meuse_prep::Feature>,
+    /// The features, as preprocessing emits them; NaN is missing.
+    pub x: Matrix,
+    /// The target, one per row: 0 or 1 (positive) for a binary task.
+    pub y: Vec<f64>,
+}
+
+/// What a learner is given.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// What is predicted.
+    pub task: Task,
+    /// The rows to learn from.
+    pub training: &'a Sample,
+    /// The rows to stop by, when the recipe's split has a validation part.
+    pub validation: Option<&'a Sample>,
+    /// Every random choice follows from it.
+    pub seed: u64,
+    /// Threads to compute with.
+    pub threads: usize,
+    /// The folder of native libraries.
+    pub native: &'a Path,
+    /// Who is told what happens, and says when to stop.
+    pub watch: &'a dyn Watch,
+}
+
+/// Who is told what happens in a training.
+pub trait Watch: Sync {
+    /// `done` of `total` units of a stage are done; `total` is 0 when it cannot be known.
+    fn progress(&self, stage: &str, done: u64, total: u64);
+    /// A figure at a step, from 1, as in the validation loss of a boosting round.
+    fn metric(&self, name: &str, part: &str, step: u64, value: f64);
+    /// A line for a person.
+    fn log(&self, level: Level, message: &str);
+    /// Whether to stop; asked at least a few times a second.
+    fn cancelled(&self) -> bool;
+}
+
+/// What a learner gives.
+#[derive(Debug)]
+pub struct Learnt {
+    /// The model.
+    pub model: Model,
+    /// What the training says about itself: convergence, rounds, capacity chosen.
+    pub notes: Vec<String>,
+    /// The points table, coefficients or gains.
+    pub explanation: Explanation,
+    /// Raw scores of the training rows, each by a model that has not seen the row, when the learner cross-validated.
+    pub out_of_fold: Option<Vec<f64>>,
+}
+
+/// A learnt model, as its trainer holds it.
+#[derive(Debug)]
+pub enum Model {
+    /// A weight per feature and an intercept.
+    Linear(LinearModel),
+    /// Boosted trees.
+    Trees(Trees),
+}
+
+impl Model {
+    /// The trainer's own raw scores, one per row: log-odds, or the predicted value of a regression. LightGBM's predict
+    /// for trees, 64-bit arithmetic for a linear model.
+    pub fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error> {
+        match self {
+            Self::Linear(model) => Ok(model.raw_scores(x)),
+            Self::Trees(trees) => trees.raw_scores(x),
+        }
+    }
+
+    /// The model as ONNX bytes, see [`meuse_core::bundle`] for input and outputs.
+    pub fn to_onnx(&self, task: Task) -> Result<Vec<u8>, Error> {
+        match self {
+            Self::Linear(model) => onnx::linear(model, task),
+            Self::Trees(trees) => onnx::trees(trees, task),
+        }
+    }
+
+    /// Every (feature, threshold) that the model splits at, in ascending order, each once; none for a linear model.
+    pub fn thresholds(&self) -> Vec<(usize, f32)> {
+        match self {
+            Self::Linear(_) => Vec::new(),
+            Self::Trees(trees) => trees.thresholds(),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! From a recipe and a table to a bundle: split, preprocessing, a learner, evaluation, ONNX and its parity check.
+//!
+//! [`train`] is the whole walk; `job` calls it in a process of its own. Nothing here reads a dataset, waits, or knows
+//! a server: rows come as a [`meuse_core::table::Table`], what happens is told to a [`Watch`], and the bundle is
+//! written into a folder.
+
+mod appraisal;
+mod error;
+pub mod evaluate;
+mod fitting;
+mod learner;
+pub mod lightgbm;
+pub mod linear;
+pub mod onnx;
+pub mod parity;
+mod pipeline;
+mod random;
+mod report;
+pub mod scorecard;
+pub mod split;
+pub mod target;
+pub mod trees;
+
+pub use error::Error;
+pub use learner::{Context, Learnt, Model, Sample, Watch};
+pub use pipeline::train;

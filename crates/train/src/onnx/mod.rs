@@ -1,0 +1,164 @@
+//! Writes a model as ONNX: input `features` f32 \[rows, width\], outputs `raw_score` and, for a binary task,
+//! `probability`, each f32 \[rows, 1\].
+//!
+//! Inside, scores are computed in 64-bit floats: a sum of hundreds of leaves or products that nearly cancel would
+//! otherwise lose more than the parity check allows, and it costs about a microsecond a call
+//! (docs/decisions/0003-onnx-in-double.md).
+
+pub mod proto;
+mod trees;
+
+use meuse_core::bundle::{INPUT, PROBABILITY, RAW_SCORE, Task};
+use prost::Message;
+
+use crate::Error;
+use crate::linear::LinearModel;
+use crate::trees::Trees;
+use proto::{
+    AttributeKind, AttributeProto, DimensionProto, ElementType, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    TensorProto, TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto,
+};
+
+/// The version of the file format, from ONNX 1.10 (2021); every ONNX Runtime of the last years reads it.
+const IR_VERSION: i64 = 8;
+/// The version of ONNX's own operator set.
+const OPSET: i64 = 15;
+/// The domain of the tree operators.
+const ML_DOMAIN: &str = "ai.onnx.ml";
+/// Its version: the first one with 64-bit thresholds and leaves.
+const ML_OPSET: i64 = 3;
+/// The features as 64-bit floats.
+const WIDE: &str = "features_f64";
+
+/// A linear model: features · weights + intercept.
+///
+/// # Errors
+/// When the model has no weights: there is nothing to multiply.
+pub fn linear(model: &LinearModel, task: Task) -> Result<Vec<u8>, Error> {
+    let width = model.weights.len();
+    check_width(width)?;
+    let weights = doubles("weights", vec![width as i64, 1], &model.weights);
+    let intercept = doubles("intercept", vec![1], &[model.intercept]);
+    let gemm = node("Gemm", &[WIDE, "weights", "intercept"], "raw_score_f64");
+    let narrow = cast("raw_score_f64", RAW_SCORE, ElementType::Float);
+    Ok(model_of("linear", width, task, vec![gemm, narrow], vec![weights, intercept]).encode_to_vec())
+}
+
+/// Boosted trees: the sum of one leaf per tree.
+///
+/// # Errors
+/// When the model has no features.
+pub fn trees(model: &Trees, task: Task) -> Result<Vec<u8>, Error> {
+    let width = model.width();
+    check_width(width)?;
+    let ensemble = trees::ensemble(model.trees(), WIDE, RAW_SCORE);
+    Ok(model_of("trees", width, task, vec![ensemble], Vec::new()).encode_to_vec())
+}
+
+fn check_width(width: usize) -> Result<(), Error> {
+    if width > 0 {
+        return Ok(());
+    }
+    Err(Error::input("", "no feature is left to learn from", "keep at least one column that varies"))
+}
+
+/// The graph around the nodes that turn [`WIDE`] into [`RAW_SCORE`].
+fn model_of(name: &str, width: usize, task: Task, scoring: Vec<NodeProto>, constants: Vec<TensorProto>) -> ModelProto {
+    let mut nodes = vec![cast(INPUT, WIDE, ElementType::Double)];
+    nodes.extend(scoring);
+    let mut outputs = vec![column(RAW_SCORE, Some(1))];
+    if task == Task::Binary {
+        nodes.push(node("Sigmoid", &[RAW_SCORE], PROBABILITY));
+        outputs.push(column(PROBABILITY, Some(1)));
+    }
+    let graph = GraphProto {
+        node: nodes,
+        name: name.into(),
+        initializer: constants,
+        input: vec![column(INPUT, Some(width))],
+        output: outputs,
+    };
+    ModelProto {
+        ir_version: Some(IR_VERSION),
+        producer_name: "meuse".into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        graph: Some(graph),
+        opset_import: vec![
+            OperatorSetIdProto { domain: String::new(), version: OPSET },
+            OperatorSetIdProto { domain: ML_DOMAIN.into(), version: ML_OPSET },
+        ],
+    }
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        input: inputs.iter().map(|&input| input.into()).collect(),
+        output: vec![output.into()],
+        name: output.into(),
+        op_type: operator.into(),
+        ..NodeProto::default()
+    }
+}
+
+fn cast(from: &str, to: &str, element: ElementType) -> NodeProto {
+    NodeProto { attribute: vec![int("to", element as i64)], ..node("Cast", &[from], to) }
+}
+
+fn column(name: &str, width: Option<usize>) -> ValueInfoProto {
+    let rows = DimensionProto { dim_param: Some("rows".into()), dim_value: None };
+    let columns = DimensionProto { dim_value: width.map(|width| width as i64), dim_param: None };
+    let tensor = TensorTypeProto {
+        elem_type: ElementType::Float as i32,
+        shape: Some(TensorShapeProto { dim: vec![rows, columns] }),
+    };
+    ValueInfoProto { name: name.into(), value_type: Some(TypeProto { tensor_type: Some(tensor) }) }
+}
+
+fn doubles(name: &str, dims: Vec<i64>, values: &[f64]) -> TensorProto {
+    let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    TensorProto { dims, data_type: ElementType::Double as i32, name: name.into(), raw_data }
+}
+
+fn int(name: &str, value: i64) -> AttributeProto {
+    AttributeProto { name: name.into(), i: Some(value), kind: AttributeKind::Int as i32, ..AttributeProto::default() }
+}
+
+fn text(name: &str, value: &str) -> AttributeProto {
+    let s = Some(value.as_bytes().to_vec());
+    AttributeProto { name: name.into(), s, kind: AttributeKind::String as i32, ..AttributeProto::default() }
+}
+
+fn ints(name: &str, ints: Vec<i64>) -> AttributeProto {
+    AttributeProto { name: name.into(), ints, kind: AttributeKind::Ints as i32, ..AttributeProto::default() }
+}
+
+fn texts(name: &str, values: &[&str]) -> AttributeProto {
+    let strings = values.iter().map(|value| value.as_bytes().to_vec()).collect();
+    AttributeProto { name: name.into(), strings, kind: AttributeKind::Strings as i32, ..AttributeProto::default() }
+}
+
+fn tensor(name: &str, values: &[f64]) -> AttributeProto {
+    let t = Some(doubles(name, vec![values.len() as i64], values));
+    AttributeProto { name: name.into(), t, kind: AttributeKind::Tensor as i32, ..AttributeProto::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fixture_of_the_engine_s_tests_is_what_is_written_here() {
+        let model = LinearModel { weights: vec![-2.0, 0.5], intercept: 1.0 };
+        let written = linear(&model, Task::Binary).expect("a model");
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/tests/fixtures/linear.onnx");
+        let same = std::fs::read(fixture).is_ok_and(|bytes| bytes == written);
+        assert!(same, "write this as crates/engine/tests/fixtures/linear.onnx:\n{written:?}");
+    }
+
+    #[test]
+    fn a_model_without_features_is_refused() {
+        let model = LinearModel { weights: Vec::new(), intercept: 1.0 };
+        let error = linear(&model, Task::Binary).expect_err("nothing to multiply");
+        assert!(error.to_string().contains("no feature is left"), "{error}");
+    }
+}

@@ -1,0 +1,101 @@
+//! The whole training, stage by stage: [`train`].
+
+use std::path::Path;
+
+use meuse_core::bundle::Explanation;
+use meuse_core::events::{Failure, Level};
+use meuse_core::job::TrainSpec;
+use meuse_core::recipe::{self, Problems};
+use meuse_core::table::{Matrix, Table};
+use meuse_core::time::Clock;
+use meuse_engine::Session;
+
+use crate::appraisal::appraise;
+use crate::fitting::{Fit, Rows, Workshop, stop_if_cancelled};
+use crate::learner::Watch;
+use crate::report::{self, Bundle};
+use crate::split::{Parts, split};
+use crate::target::Target;
+use crate::{Error, parity};
+
+/// Turns a recipe and the rows of its dataset version into a bundle in the folder `out` (made when it is not there).
+///
+/// `table` holds all rows, with the target's and the split's column. The same table, recipe and seed give the same
+/// bytes of `prep.json` and `model.onnx`. Preprocessing and model see training rows only; validation rows stop
+/// boosting early where the recipe has it so; test rows choose nothing.
+///
+/// # Errors
+/// [`Error::failure`] says which of them trying again does not help.
+pub fn train(spec: &TrainSpec, table: &Table, watch: &dyn Watch, out: &Path) -> Result<(), Error> {
+    let started_at = Clock::system().now();
+    meuse_engine::init(&spec.native)?;
+    let plan = recipe::check(&spec.recipe, &spec.schema, None).map_err(refused)?;
+
+    watch.progress("split", 0, 1);
+    let target = Target::read(&spec.recipe, &spec.schema, table)?;
+    let parts = split(&spec.recipe, &spec.schema, table, &target)?;
+    tell(&parts, watch);
+    watch.progress("split", 1, 1);
+
+    let shop = Workshop { spec, table, plan: &plan, target: &target };
+    let rows = Rows { training: &parts.training, validation: &parts.validation };
+    let fit = shop.fit(rows, watch)?;
+    for left_out in &fit.fitted.left_out {
+        watch.log(Level::Info, &format!("`{}` is left out: it {}", left_out.column, left_out.reason));
+    }
+    for note in &fit.learnt.notes {
+        watch.log(Level::Info, note);
+    }
+
+    let evaluation = appraise(&shop, &parts, &fit, watch)?;
+    stop_if_cancelled(watch)?;
+    let (onnx, checked) = emit(&shop, &parts, &fit, watch)?;
+
+    watch.progress("write", 0, 1);
+    let notes = [parts.notes.clone(), fit.learnt.notes.clone(), vec![checked]].concat();
+    let inputs = fit.fitted.inputs(&table.take(&parts.training));
+    let explanation: &Explanation = &fit.learnt.explanation;
+    let manifest = report::manifest(spec, &fit, &target, report::Story { inputs, notes, started_at });
+    report::write(out, &Bundle { manifest, prep: &fit.fitted, onnx: &onnx, evaluation, explanation })?;
+    watch.progress("write", 1, 1);
+    Ok(())
+}
+
+fn tell(parts: &Parts, watch: &dyn Watch) {
+    for note in &parts.notes {
+        watch.log(Level::Warning, note);
+    }
+    let sizes = parts.named().map(|(part, rows)| format!("{} {part}", rows.len()));
+    watch.log(Level::Info, &format!("rows: {}", sizes.join(", ")));
+}
+
+/// The model as ONNX, opened as serving will, its answers compared with the trainer's on every row that was not learnt
+/// from. Gives the bytes and a sentence for the notes.
+fn emit(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Watch) -> Result<(Vec<u8>, String), Error> {
+    let onnx = fit.learnt.model.to_onnx(shop.spec.recipe.task)?;
+    watch.progress("parity check", 0, 1);
+    let session = Session::open(&onnx, shop.spec.limits.threads.max(1))?;
+    let held_out: Vec<u32> = parts.validation.iter().chain(&parts.test).copied().collect();
+    let rows: Matrix = shop.matrix(&fit.fitted, &held_out)?;
+    let report = parity::check(&fit.learnt.model, &session, &fit.fitted, &rows)?;
+    stop_if_cancelled(watch)?;
+    watch.progress("parity check", 1, 1);
+    let sentence = format!(
+        "the ONNX model answers as its trainer does on {} held-out and {} made-up rows (largest difference {:.1e})",
+        report.held_out, report.made_up, report.largest_difference,
+    );
+    watch.log(Level::Info, &sentence);
+    Ok((onnx, sentence))
+}
+
+/// A recipe that does not fit its dataset: one failure that tells all problems.
+fn refused(problems: Problems) -> Error {
+    match problems.0.as_slice() {
+        [problem] => Error::Input(Failure {
+            field: problem.field.clone(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }),
+        _ => Error::input("recipe", problems.to_string(), "run `meuse recipe check`"),
+    }
+}

@@ -1,0 +1,167 @@
+//! Which rows are learnt from, chosen by, and reported on.
+//!
+//! The same rows, recipe and seed give the same parts on every machine. Rows keep the order of the table in each part.
+
+use std::collections::HashMap;
+
+use meuse_core::recipe::{Recipe, Shares, Split, SplitColumn};
+use meuse_core::schema::{ColumnType, Schema};
+use meuse_core::table::Table;
+
+use crate::Error;
+use crate::random::Random;
+use crate::target::{Target, texts};
+
+/// The stream of chance that splits are drawn from.
+const SPLIT_STREAM: u64 = 1;
+/// The stream of chance that folds are drawn from.
+const FOLD_STREAM: u64 = 2;
+
+/// Row numbers of each part, ascending; no row is in two.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// Rows to learn from; never empty.
+    pub training: Vec<u32>,
+    /// Rows to choose by; empty when choices are made by cross-validation.
+    pub validation: Vec<u32>,
+    /// Rows to report on; never empty.
+    pub test: Vec<u32>,
+    /// Rows that were left out, and why, in words.
+    pub notes: Vec<String>,
+}
+
+impl Parts {
+    /// The parts by name, in the order training, validation, test.
+    pub fn named(&self) -> [(&'static str, &[u32]); 3] {
+        [("training", &self.training), ("validation", &self.validation), ("test", &self.test)]
+    }
+}
+
+/// Divides the rows of a table as the recipe says. Rows without a target are left out.
+///
+/// # Errors
+/// [`Error::Input`] when the training or test part has no rows, or a part of a binary task lacks a class.
+pub fn split(recipe: &Recipe, schema: &Schema, table: &Table, target: &Target) -> Result<Parts, Error> {
+    let rows = target.known_rows();
+    let mut notes = Vec::new();
+    let without = table.rows - rows.len();
+    if without > 0 {
+        notes.push(format!("{} left out: `{}` is missing", counted(without), recipe.target));
+    }
+    let mut parts = match &recipe.split {
+        Split::Random(shares) => by_chance(*shares, vec![rows], recipe.seed),
+        Split::Stratified(shares) => by_chance(*shares, by_class(target, rows), recipe.seed),
+        Split::Column(column) => by_column(column, schema, table, &rows)?,
+    };
+    notes.append(&mut parts.notes);
+    parts.notes = notes;
+    check_rows(recipe, &parts)?;
+    check_classes(target, &parts)?;
+    Ok(parts)
+}
+
+/// Divides the training rows into `folds` groups of nearly equal size, for a binary task within each class. Gives the
+/// fold of each row, in the order of `rows`.
+pub(crate) fn folds(target: &Target, rows: &[u32], folds: usize, seed: u64) -> Vec<usize> {
+    let positions: Vec<u32> = (0..rows.len() as u32).collect();
+    let own = Target { y: target.take(rows), labels: target.labels.clone() };
+    let groups = if target.labels.is_some() { by_class(&own, positions) } else { vec![positions] };
+    let mut random = Random::new(seed, FOLD_STREAM);
+    let mut fold_of = vec![0; rows.len()];
+    let mut next = 0;
+    for mut group in groups {
+        random.shuffle(&mut group);
+        for position in group {
+            fold_of[position as usize] = next % folds;
+            next += 1;
+        }
+    }
+    fold_of
+}
+
+/// The negative and the positive rows of a binary task.
+fn by_class(target: &Target, rows: Vec<u32>) -> Vec<Vec<u32>> {
+    let (positive, negative) = rows.into_iter().partition(|row| target.y[*row as usize] == 1.0);
+    vec![negative, positive]
+}
+
+fn by_chance(shares: Shares, groups: Vec<Vec<u32>>, seed: u64) -> Parts {
+    let mut random = Random::new(seed, SPLIT_STREAM);
+    let mut parts = Parts::default();
+    for mut group in groups {
+        let of = |share: f64| (share * group.len() as f64).round() as usize;
+        let (test, validation) = (of(shares.test), of(shares.validation));
+        random.shuffle(&mut group);
+        let training = group.split_off((test + validation).min(group.len()));
+        parts.validation.extend(group.split_off(test.min(group.len())));
+        parts.test.extend(group);
+        parts.training.extend(training);
+    }
+    for part in [&mut parts.training, &mut parts.validation, &mut parts.test] {
+        part.sort_unstable();
+    }
+    parts
+}
+
+fn by_column(split: &SplitColumn, schema: &Schema, table: &Table, rows: &[u32]) -> Result<Parts, Error> {
+    let name = &split.column;
+    let missing = || Error::input("split.column", format!("the table has no column `{name}`"), "name another column");
+    let column_type = schema.column(name).map_or(ColumnType::Text, |column| column.column_type);
+    let cells = texts(table.column(name).ok_or_else(missing)?, column_type);
+    let lists = [("training", &split.training), ("validation", &split.validation), ("test", &split.test)];
+    let mut part_of: HashMap<&str, usize> = HashMap::new();
+    for (index, (part, list)) in lists.into_iter().enumerate() {
+        for value in list {
+            if let Some(other) = part_of.insert(value, index).filter(|other| *other != index) {
+                let message = format!("`{value}` means the {} part and the {part} part", lists[other].0);
+                return Err(Error::input(&format!("split.{part}"), message, "name it in one list"));
+            }
+        }
+    }
+    let mut parts = Parts::default();
+    let mut others = 0;
+    for row in rows {
+        match cells[*row as usize].as_deref().and_then(|value| part_of.get(value)) {
+            Some(0) => parts.training.push(*row),
+            Some(1) => parts.validation.push(*row),
+            Some(_) => parts.test.push(*row),
+            None => others += 1,
+        }
+    }
+    if others > 0 {
+        parts.notes.push(format!("{} left out: `{name}` is missing or names no part", counted(others)));
+    }
+    Ok(parts)
+}
+
+fn check_rows(recipe: &Recipe, parts: &Parts) -> Result<(), Error> {
+    let by_column = matches!(recipe.split, Split::Column(_));
+    for (part, rows) in [("training", &parts.training), ("test", &parts.test)] {
+        if rows.is_empty() {
+            let hint = if by_column { "list a value that the column has" } else { "use more rows, or other shares" };
+            let field = if by_column || part == "test" { format!("split.{part}") } else { "split".to_owned() };
+            return Err(Error::input(&field, format!("the {part} part has no rows"), hint));
+        }
+    }
+    Ok(())
+}
+
+/// A class that a part lacks can neither be learnt there nor be measured.
+fn check_classes(target: &Target, parts: &Parts) -> Result<(), Error> {
+    let Some(labels) = &target.labels else { return Ok(()) };
+    for (part, rows) in parts.named() {
+        for (class, label) in labels.iter().enumerate() {
+            let present = rows.iter().any(|row| target.y[*row as usize] == class as f64);
+            if !rows.is_empty() && !present {
+                let message = format!("the {part} part ({}) has no row of the class `{label}`", counted(rows.len()));
+                return Err(Error::input("split", message, "use method = \"stratified\", other shares, or more rows"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `1 row`, `12 rows`.
+pub(crate) fn counted(rows: usize) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+}

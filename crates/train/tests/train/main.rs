@@ -1,0 +1,10 @@
+//! Promises of training, from metrics to whole bundles on real data.
+
+mod leakage;
+mod linear;
+mod metrics;
+mod parity_matrix;
+mod pipeline;
+mod scorecard;
+mod splits;
+mod support;
