@@ -1,0 +1,99 @@
+//! Who may do what: one table. Each role may do what the ones above it may.
+
+use meuse_core::api::Role;
+
+/// Something that a caller may or may not do in a project.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// See datasets, their versions, profiles and first rows.
+    ReadData,
+    /// Take a dataset version away as a file.
+    ExportData,
+    /// Write a first recipe for a dataset, and check a recipe.
+    CheckRecipe,
+    /// See jobs and their events.
+    ReadJobs,
+    /// See models, versions, evaluations, routes, and compare them.
+    ReadModels,
+    /// Ask a model.
+    Predict,
+    /// See the server's metrics.
+    ReadMetrics,
+    /// List, make and revoke keys of one's own.
+    ManageOwnKeys,
+    /// Bring in a file as a dataset version.
+    ImportData,
+    /// Start a training, whose result is registered as a version.
+    Train,
+    /// Stop a job.
+    CancelJob,
+    /// Decide which version answers: deploy and roll back.
+    Deploy,
+    /// Point an alias to a version, or remove it.
+    SetAlias,
+    /// Delete a model or a version of it.
+    DeleteModel,
+    /// See who has which role, and give roles.
+    ManagePrincipals,
+    /// List, make and revoke keys of others.
+    ManageKeys,
+    /// Make a project.
+    CreateProject,
+    /// Read and verify the audit trail.
+    ReadAudit,
+}
+
+/// The least role that each action needs.
+pub const PERMISSIONS: &[(Action, Role)] = &[
+    (Action::ReadData, Role::Viewer),
+    (Action::ExportData, Role::Viewer),
+    (Action::CheckRecipe, Role::Viewer),
+    (Action::ReadJobs, Role::Viewer),
+    (Action::ReadModels, Role::Viewer),
+    (Action::Predict, Role::Viewer),
+    (Action::ReadMetrics, Role::Viewer),
+    (Action::ManageOwnKeys, Role::Viewer),
+    //
+    (Action::ImportData, Role::Scientist),
+    (Action::Train, Role::Scientist),
+    (Action::CancelJob, Role::Scientist),
+    (Action::Deploy, Role::Scientist),
+    (Action::SetAlias, Role::Scientist),
+    //
+    (Action::DeleteModel, Role::Admin),
+    (Action::ManagePrincipals, Role::Admin),
+    (Action::ManageKeys, Role::Admin),
+    (Action::CreateProject, Role::Admin),
+    (Action::ReadAudit, Role::Admin),
+];
+
+impl Action {
+    /// The least role that may do it. What the table does not list is for administrators.
+    pub fn least_role(self) -> Role {
+        PERMISSIONS.iter().find(|(action, _)| *action == self).map_or(Role::Admin, |(_, role)| *role)
+    }
+
+    /// What it is, after "may not": `train models`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ReadData => "see datasets",
+            Self::ExportData => "export datasets",
+            Self::CheckRecipe => "check recipes",
+            Self::ReadJobs => "see jobs",
+            Self::ReadModels => "see models",
+            Self::Predict => "call models",
+            Self::ReadMetrics => "see metrics",
+            Self::ManageOwnKeys => "manage keys of their own",
+            Self::ImportData => "import data",
+            Self::Train => "train models",
+            Self::CancelJob => "cancel jobs",
+            Self::Deploy => "deploy models or roll them back",
+            Self::SetAlias => "set aliases",
+            Self::DeleteModel => "delete models",
+            Self::ManagePrincipals => "manage principals",
+            Self::ManageKeys => "manage keys of others",
+            Self::CreateProject => "make projects",
+            Self::ReadAudit => "read the audit trail",
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Prepares a work folder and starts a child in it.
+//!
+//! The child leads a process group of its own, sees nothing of the server's environment, and writes its output to
+//! files: so it outlives the server, and the next server finds it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use meuse_core::events::Failure;
+use meuse_core::job::{self, DatasetIdentity, ExportSpec, ImportSpec, JobSpec, Limits, TrainSpec};
+use meuse_core::{native, recipe};
+use meuse_store::{Blobs, Digest};
+use tokio::process::Command;
+
+use super::process::Child;
+use crate::AppConfig;
+use crate::compute::task::Task;
+
+const OUTPUT: &str = "output.txt";
+const SOURCE: &str = "source";
+const DATA: &str = "data.parquet";
+/// When a child has printed more than this, what it printed so far is thrown away.
+const MAX_OUTPUT: u64 = 1 << 20;
+/// How much of what a child printed last goes into a failure.
+const LAST_WORDS: u64 = 2000;
+
+/// Why an attempt could not begin.
+#[derive(Debug)]
+pub(crate) enum CannotStart {
+    /// Trying again does not help.
+    Never(Failure),
+    /// It may work the next time.
+    Now(String),
+}
+
+impl From<meuse_store::Error> for CannotStart {
+    fn from(error: meuse_store::Error) -> Self {
+        Self::Now(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for CannotStart {
+    fn from(error: std::io::Error) -> Self {
+        Self::Now(format!("the work folder cannot be prepared: {error}"))
+    }
+}
+
+/// Makes the work folder with everything that the child needs, and starts the child.
+pub(crate) async fn start(
+    config: &AppConfig,
+    blobs: &Blobs,
+    folder: &Path,
+    order: &Order<'_>,
+) -> Result<Child, CannotStart> {
+    std::fs::DirBuilder::new().mode(0o700).create(folder)?;
+    let spec = prepare(config, blobs, folder, order).await?;
+    let text = serde_json::to_vec(&spec).map_err(|error| CannotStart::Now(error.to_string()))?;
+    std::fs::write(folder.join(job::FILE), text)?;
+    std::fs::create_dir(folder.join(job::OUT))?;
+    spawn(config, folder).map(Child::Own)
+}
+
+/// What is to be done, and for whom.
+pub(crate) struct Order<'a> {
+    /// What is to be done.
+    pub(crate) task: &'a Task,
+    /// Who asked for it.
+    pub(crate) by: &'a str,
+}
+
+async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order<'_>) -> Result<JobSpec, CannotStart> {
+    let limits = Limits { threads: config.job_threads, memory_mib: config.job_memory_mib };
+    Ok(match order.task {
+        Task::Import { source, options, .. } => {
+            fetch(blobs, source, folder, SOURCE).await?;
+            JobSpec::Import(ImportSpec { source: SOURCE.into(), options: options.clone(), limits })
+        }
+        Task::Export { data, .. } => {
+            fetch(blobs, data, folder, DATA).await?;
+            JobSpec::Export(ExportSpec { data: DATA.into(), limits })
+        }
+        Task::Train { model, recipe, dataset, version, data, schema } => {
+            fetch(blobs, data, folder, DATA).await?;
+            let schema = blobs.read(&schema.parse()?).await?;
+            let parsed = recipe::parse(recipe).map_err(|problems| never(problems.to_string()))?;
+            JobSpec::Train(Box::new(TrainSpec {
+                recipe: parsed.recipe,
+                recipe_text: recipe.clone(),
+                data: DATA.into(),
+                schema: serde_json::from_slice(&schema).map_err(|error| CannotStart::Now(error.to_string()))?,
+                dataset: DatasetIdentity { name: dataset.to_string(), version: *version, sha256: data.clone() },
+                model: model.to_string(),
+                operator: order.by.to_owned(),
+                native: absolute(&config.native),
+                limits,
+            }))
+        }
+    })
+}
+
+async fn fetch(blobs: &Blobs, digest: &str, folder: &Path, name: &str) -> Result<(), CannotStart> {
+    let digest: Digest = digest.parse()?;
+    Ok(blobs.copy_to(&digest, folder.join(name)).await?)
+}
+
+fn spawn(config: &AppConfig, folder: &Path) -> Result<tokio::process::Child, CannotStart> {
+    let program = absolute(&config.job_program);
+    let native = absolute(&config.native);
+    let output = || -> std::io::Result<File> {
+        // Appending, so that the file can be cut while the child writes.
+        OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(OUTPUT))
+    };
+    let mut command = Command::new(&program);
+    command.arg(folder).current_dir(folder).process_group(0).kill_on_drop(false);
+    command.stdin(Stdio::null()).stdout(output()?).stderr(output()?);
+    command.env_clear();
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
+    command.env("LANG", "C.UTF-8").env("HOME", folder).env("TMPDIR", folder);
+    command.env("LD_LIBRARY_PATH", &native).env(native::VARIABLE, &native);
+    command.env("OMP_NUM_THREADS", config.job_threads.to_string());
+    command.spawn().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => never(format!(
+            "the program that runs jobs cannot be started: {}: {error}; install `meuse-job` beside `meuse`, or set \
+             MEUSE_JOB to it",
+            program.display()
+        )),
+        _ => CannotStart::Now(format!("{} cannot be started: {error}", program.display())),
+    })
+}
+
+fn never(message: String) -> CannotStart {
+    CannotStart::Never(Failure { field: String::new(), message, hint: String::new() })
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// Throws away what a child printed when it is too much.
+pub(crate) fn limit_output(folder: &Path) {
+    let path = folder.join(OUTPUT);
+    let too_much = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > MAX_OUTPUT);
+    if too_much && let Ok(file) = OpenOptions::new().write(true).open(&path) {
+        // When it cannot be cut now, it will be at the next look.
+        let _ = file.set_len(0);
+    }
+}
+
+/// The last lines that a child printed, at most `count`; empty when it printed nothing.
+pub(crate) fn last_words(folder: &Path, count: usize) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(folder.join(OUTPUT))?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = read().unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}

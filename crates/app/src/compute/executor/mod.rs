@@ -1,0 +1,4 @@
+//! Where attempts run: as child processes of this machine.
+
+pub(crate) mod local;
+pub(crate) mod process;

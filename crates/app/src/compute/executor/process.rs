@@ -1,0 +1,147 @@
+//! A child process and its group: found again after a restart of the server, waited for, signalled.
+//!
+//! A child is known by its work folder, which is its only argument and is unique to one attempt: so nothing has to be
+//! recorded between starting a child and knowing it, and the number of a process that is gone is never mistaken.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+/// How often an adopted child is looked at: the kernel tells only its parent when it ends.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a child may take to end after it was asked to.
+const GRACE: Duration = Duration::from_millis(800);
+
+/// A child at work.
+pub(crate) enum Child {
+    /// This process started it.
+    Own(tokio::process::Child),
+    /// An earlier server started it.
+    Adopted(Process),
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+    /// Nobody saw how.
+    Unseen,
+}
+
+impl Child {
+    /// Waits until the child has ended. May be dropped and called again.
+    pub(crate) async fn ended(&mut self) -> Ended {
+        match self {
+            Self::Own(child) => match child.wait().await {
+                Ok(status) => match (status.code(), status.signal()) {
+                    (Some(code), _) => Ended::Code(code),
+                    (None, Some(signal)) => Ended::Signal(signal),
+                    (None, None) => Ended::Unseen,
+                },
+                Err(_) => Ended::Unseen,
+            },
+            Self::Adopted(process) => {
+                while process.is_alive() {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Ended::Unseen
+            }
+        }
+    }
+
+    /// Asks the child's group to end, and ends it when it does not.
+    pub(crate) async fn stop(&mut self) {
+        let Some(group) = self.group() else { return };
+        signal(group, Signal::TERM);
+        let _ = tokio::time::timeout(GRACE, self.ended()).await;
+        // Also when the child itself is gone: what it started may live on in its group.
+        signal(group, Signal::KILL);
+        self.ended().await;
+    }
+
+    fn group(&self) -> Option<Pid> {
+        match self {
+            Self::Own(child) => Pid::from_raw(i32::try_from(child.id()?).ok()?),
+            Self::Adopted(process) => Some(process.pid),
+        }
+    }
+}
+
+fn signal(group: Pid, signal: Signal) {
+    // The one failure is that the group is gone, which is what is wanted.
+    let _ = kill_process_group(group, signal);
+}
+
+/// A process that leads a group of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Process {
+    pid: Pid,
+    /// In clock ticks since the machine started: tells it from a later process of the same number.
+    started: u64,
+}
+
+impl Process {
+    /// The leader of a group that was started with this argument.
+    pub(crate) fn find(argument: &Path) -> Option<Self> {
+        let processes = std::fs::read_dir("/proc").ok()?;
+        processes.flatten().find_map(|entry| {
+            let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let command = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let argument = argument.as_os_str().as_bytes();
+            command.split(|byte| *byte == 0).skip(1).find(|part| *part == argument)?;
+            let status = Status::of(pid)?;
+            let leads = status.group == pid && status.is_alive;
+            leads.then_some(Self { pid: Pid::from_raw(pid)?, started: status.started })
+        })
+    }
+
+    fn is_alive(self) -> bool {
+        let status = Status::of(self.pid.as_raw_nonzero().get());
+        status.is_some_and(|status| status.is_alive && status.started == self.started)
+    }
+}
+
+/// What `/proc/PID/stat` says; see proc_pid_stat(5).
+struct Status {
+    is_alive: bool,
+    group: i32,
+    started: u64,
+}
+
+impl Status {
+    fn of(pid: i32) -> Option<Self> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The second field is the program's name in parentheses and may hold anything; what follows is plain.
+        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+        Some(Self {
+            is_alive: !matches!(*fields.first()?, "Z" | "X"),
+            group: fields.get(2)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+/// The name of a signal that ends processes.
+pub(crate) fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        2 => "SIGINT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL, as the kernel sends when memory runs out",
+        11 => "SIGSEGV",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        other => return format!("signal {other}"),
+    };
+    name.to_owned()
+}

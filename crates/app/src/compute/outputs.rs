@@ -1,0 +1,125 @@
+//! What a child left in its folder `out` becomes blobs, and what a record needs to know of it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use meuse_core::api::Preview;
+use meuse_core::bundle::{self, Manifest, Task as Prediction};
+use meuse_core::evaluation::Evaluation;
+use meuse_core::job;
+use meuse_core::names::ModelName;
+use meuse_core::profile::Profile;
+use meuse_core::schema::Schema;
+use meuse_store::records::datasets::Contents;
+use meuse_store::{Blobs, Digest};
+use serde::de::DeserializeOwned;
+use sha2::Digest as _;
+
+use super::task::Task;
+use crate::App;
+use crate::models::{BundleFiles, Resolved};
+
+/// What an attempt made, in blobs.
+pub(crate) enum Made {
+    /// A dataset version.
+    Data(Contents),
+    /// A CSV.
+    Csv(Digest),
+    /// A model version.
+    Model(Box<ModelMade>),
+}
+
+/// A bundle, and what a list of versions shows of it.
+pub(crate) struct ModelMade {
+    pub(crate) bundle: Arc<BundleFiles>,
+    pub(crate) manifest: Manifest,
+    pub(crate) metric: String,
+    pub(crate) validation: Option<f64>,
+    pub(crate) test: Option<f64>,
+}
+
+/// Collects the outputs of a task.
+///
+/// # Errors
+/// Why they cannot be used, in words.
+pub(crate) async fn collect(app: &App, task: &Task, folder: &Path) -> Result<Made, String> {
+    let out = folder.join(job::OUT);
+    let blobs = &app.store.blobs;
+    Ok(match task {
+        Task::Import { .. } => Made::Data(dataset(blobs, &out).await?),
+        Task::Export { .. } => Made::Csv(put(blobs, &out, "data.csv").await?),
+        Task::Train { model, .. } => Made::Model(Box::new(model_made(app, &out, model).await?)),
+    })
+}
+
+async fn dataset(blobs: &Blobs, out: &Path) -> Result<Contents, String> {
+    let _: Schema = parse(out, "schema.json").await?;
+    let profile: Profile = parse(out, "profile.json").await?;
+    let _: Preview = parse(out, "preview.json").await?;
+    let bytes = tokio::fs::metadata(out.join("data.parquet")).await;
+    Ok(Contents {
+        rows: profile.rows,
+        bytes: bytes.map_err(|error| unusable("data.parquet", &error))?.len(),
+        data: put(blobs, out, "data.parquet").await?,
+        schema: put(blobs, out, "schema.json").await?,
+        profile: put(blobs, out, "profile.json").await?,
+        preview: put(blobs, out, "preview.json").await?,
+    })
+}
+
+async fn model_made(app: &App, out: &Path, model: &ModelName) -> Result<ModelMade, String> {
+    let manifest: Manifest = parse(out, bundle::MANIFEST).await?;
+    let evaluation: Evaluation = parse(out, bundle::EVALUATION).await?;
+    let mut files = BTreeMap::new();
+    for name in bundle::FILES {
+        files.insert(name.to_owned(), put(&app.store.blobs, out, name).await?);
+    }
+    let bundle = Arc::new(BundleFiles { digest: digest(&files), files });
+    // What cannot answer is not registered. The version's number is not known yet; 0 is never one.
+    let opened = Resolved { model: model.clone(), version: 0, bundle: Arc::clone(&bundle) };
+    let checked = app.serving.check(&opened).await;
+    checked.map_err(|error| format!("the bundle that it made cannot be opened: {error}"))?;
+    let chosen_by = evaluation.validation.as_ref().map(|validation| &validation.metrics);
+    let value = |metrics: &BTreeMap<String, _>| {
+        let metric: Option<&meuse_core::evaluation::Metric> = metrics.get(&evaluation.metric);
+        metric.and_then(|metric| metric.value)
+    };
+    Ok(ModelMade {
+        bundle,
+        manifest,
+        validation: chosen_by.and_then(value),
+        test: value(&evaluation.metrics),
+        metric: evaluation.metric,
+    })
+}
+
+/// SHA-256 over the names and hashes of a bundle's files, one `name hash` per line in the order of the names.
+fn digest(files: &BTreeMap<String, Digest>) -> String {
+    let mut hasher = sha2::Sha256::new();
+    for (name, digest) in files {
+        hasher.update(format!("{name} {digest}\n"));
+    }
+    hex::encode(hasher.finalize())
+}
+
+/// The word for what a model predicts.
+pub(crate) fn task_word(task: Prediction) -> &'static str {
+    match task {
+        Prediction::Binary => "binary",
+        Prediction::Regression => "regression",
+    }
+}
+
+async fn put(blobs: &Blobs, out: &Path, name: &str) -> Result<Digest, String> {
+    blobs.put_file(out.join(name)).await.map_err(|error| unusable(name, &error))
+}
+
+async fn parse<T: DeserializeOwned>(out: &Path, name: &str) -> Result<T, String> {
+    let bytes = tokio::fs::read(out.join(name)).await.map_err(|error| unusable(name, &error))?;
+    serde_json::from_slice(&bytes).map_err(|error| unusable(name, &error))
+}
+
+fn unusable(name: &str, error: &dyn std::fmt::Display) -> String {
+    format!("its output `{name}` cannot be used: {error}")
+}

@@ -1,0 +1,59 @@
+//! What an [`crate::App`] needs to know. Where it was said (flag, file, variable) is the concern of `meuse`.
+
+use std::path::PathBuf;
+
+use meuse_core::time::Clock;
+
+/// The configuration of one server.
+#[derive(Debug, Clone)]
+pub struct AppConfig {
+    /// The home folder: lock, secret, SQLite file, blobs, work folders.
+    pub home: PathBuf,
+    /// A database URL, `postgres://…`; absent: SQLite in the home folder.
+    pub database: Option<String>,
+    /// The folder of blobs; absent: in the home folder. Servers that share a database share it too.
+    pub blobs: Option<PathBuf>,
+    /// The program that runs one job from a work folder: `meuse-job`.
+    pub job_program: PathBuf,
+    /// The folder of native libraries.
+    pub native: PathBuf,
+    /// Where the time comes from.
+    pub clock: Clock,
+    /// The largest upload, in bytes.
+    pub max_upload_bytes: u64,
+    /// How many jobs run at once.
+    pub job_slots: usize,
+    /// How many threads one job may compute with.
+    pub job_threads: usize,
+    /// How much memory one job's DuckDB may use, in MiB.
+    pub job_memory_mib: usize,
+    /// How many predict calls run at once; more wait shortly, then are told when to come back.
+    pub predict_permits: usize,
+    /// The most rows of one predict call.
+    pub max_predict_rows: usize,
+    /// How many bundles stay loaded.
+    pub loaded_bundles: usize,
+}
+
+impl AppConfig {
+    /// The defaults for a home folder: two job slots that share the machine's cores, uploads up to 2 GiB.
+    pub fn new(home: impl Into<PathBuf>, job_program: impl Into<PathBuf>, native: impl Into<PathBuf>) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let job_slots = if cores >= 4 { 2 } else { 1 };
+        Self {
+            home: home.into(),
+            database: None,
+            blobs: None,
+            job_program: job_program.into(),
+            native: native.into(),
+            clock: Clock::system(),
+            max_upload_bytes: 2 << 30,
+            job_slots,
+            job_threads: (cores / job_slots).max(1),
+            job_memory_mib: 2048,
+            predict_permits: cores * 4,
+            max_predict_rows: 10_000,
+            loaded_bundles: 32,
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Datasets: imported from uploads into immutable versions, looked at, exported, and the ground that recipes stand on.
+//!
+//! What reads and writes files of cells is a job of [`crate::compute`]; no cell is touched here.
+
+mod export;
+mod import;
+mod recipes;
+mod view;
+
+pub use export::Export;
+pub use import::ImportRequest;
+pub(crate) use recipes::recipe_is_wrong;

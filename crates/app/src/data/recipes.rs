@@ -1,0 +1,67 @@
+//! Recipes before they are trained: a first one is written, and one is checked.
+
+use meuse_core::api::{RecipeCheck, RecipeInit};
+use meuse_core::names::{DatasetRef, NameError};
+use meuse_core::recipe::{self, Problem, Problems, StarterOptions};
+
+use crate::access::{Action, Caller};
+use crate::{App, Error};
+
+impl App {
+    /// Writes a good first recipe for a dataset, as TOML with comments; the dataset is pinned to its version.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for the dataset; [`Error::Invalid`] naming the column, class or algorithm that is not there.
+    pub async fn recipe_init(&self, caller: &Caller, request: RecipeInit) -> Result<String, Error> {
+        caller.require(Action::CheckRecipe)?;
+        let reference: DatasetRef = request.dataset.parse().map_err(|error: NameError| {
+            Error::invalid("dataset", error.to_string(), "write a dataset's name, with or without version")
+        })?;
+        let version = self.find_version(caller, &reference).await?;
+        let (schema, profile) = self.schema_and_profile(&version).await?;
+        let options = StarterOptions {
+            dataset: format!("{}:{}", version.dataset, version.version),
+            target: request.target,
+            algorithm: request.algorithm,
+            split_column: request.split_column,
+            positive: request.positive,
+        };
+        recipe::starter(&options, &schema, &profile).map_err(|problems| match problems.0.as_slice() {
+            [Problem { field, message, hint, .. }] => Error::invalid(field, message, hint),
+            _ => recipe_is_wrong(&problems),
+        })
+    }
+
+    /// Compares a recipe with its dataset. That the dataset is not there is one of the problems.
+    pub async fn recipe_check(&self, caller: &Caller, text: &str) -> Result<RecipeCheck, Error> {
+        caller.require(Action::CheckRecipe)?;
+        let problems = match self.problems(caller, text).await {
+            Ok(()) => Vec::new(),
+            Err(Found::Problems(problems)) => problems.0,
+            Err(Found::Error(error)) => return Err(error),
+        };
+        Ok(RecipeCheck { valid: problems.is_empty(), problems })
+    }
+
+    async fn problems(&self, caller: &Caller, text: &str) -> Result<(), Found> {
+        let parsed = recipe::parse(text).map_err(Found::Problems)?;
+        let version = match self.find_version(caller, &parsed.recipe.dataset).await {
+            Err(Error::NotFound { message, hint }) => {
+                return Err(Found::Problems(Problems(vec![parsed.problem("dataset", message, hint)])));
+            }
+            other => other.map_err(Found::Error)?,
+        };
+        let (schema, profile) = self.schema_and_profile(&version).await.map_err(Found::Error)?;
+        parsed.check(&schema, Some(&profile)).map(drop).map_err(Found::Problems)
+    }
+}
+
+enum Found {
+    Problems(Problems),
+    Error(Error),
+}
+
+/// All problems of a recipe as one error, a line each.
+pub(crate) fn recipe_is_wrong(problems: &Problems) -> Error {
+    Error::invalid("recipe", problems.to_string(), "")
+}

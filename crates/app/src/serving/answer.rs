@@ -1,0 +1,114 @@
+//! One call, computed: a table from what the caller gave, features by `prep`, scores by the engine, then labels,
+//! points and notes. Synchronous; which thread it runs on is decided in [`super`].
+
+use std::time::{Duration, Instant};
+
+use meuse_core::api::{Prediction, Timings};
+use meuse_core::table::Table;
+use meuse_core::tensor::Tensor;
+use meuse_engine::Scores;
+use meuse_prep::{RowNote, Transformed};
+use serde_json::{Map, Value};
+
+use super::columns;
+use super::pool::Loaded;
+use super::stats::milliseconds;
+use crate::Error;
+
+/// What a caller gave.
+pub(super) enum Given {
+    /// Rows as people have them: column name to value.
+    Rows(Vec<Map<String, Value>>),
+    /// One tensor per column.
+    Tensors(Vec<Tensor>),
+}
+
+impl Given {
+    /// How many rows this claims to be; the claim is checked when the table is made.
+    pub(super) fn rows(&self) -> usize {
+        match self {
+            Self::Rows(rows) => rows.len(),
+            Self::Tensors(tensors) => tensors.first().and_then(|tensor| tensor.shape.first()).copied().unwrap_or(0),
+        }
+    }
+
+    fn table(self, loaded: &Loaded) -> Result<Table, Error> {
+        match self {
+            Self::Tensors(tensors) => columns::table(&loaded.manifest.inputs, &loaded.manifest.ignored, tensors),
+            Self::Rows(rows) => meuse_prep::rows::table(&loaded.manifest.inputs, &loaded.manifest.ignored, &rows)
+                .map_err(|error| Error::invalid(error.path(), error.reason, error.hint)),
+        }
+    }
+}
+
+/// The answers, and what each stage took; `queue` and `total` are the caller's to fill in.
+pub(super) fn compute(loaded: &Loaded, given: Given) -> Result<(Vec<Prediction>, Timings), Error> {
+    let mut watch = Watch(Instant::now());
+    let table = given.table(loaded)?;
+    let transformed = loaded.fitted.transform(&table).map_err(refused)?;
+    let prep = watch.lap();
+    let scores = loaded.session.scores(&transformed.matrix);
+    let scores = scores.map_err(|error| Error::Internal(format!("the engine failed: {error}")))?;
+    let compute = watch.lap();
+    let predictions = predictions(loaded, &table, &transformed, &scores)?;
+    let post = watch.lap();
+    loaded.costs.record(table.rows, prep + compute + post);
+    let [prep, compute, post] = [prep, compute, post].map(milliseconds);
+    Ok((predictions, Timings { prep, compute, post, ..Timings::default() }))
+}
+
+struct Watch(Instant);
+
+impl Watch {
+    fn lap(&mut self) -> Duration {
+        let now = Instant::now();
+        now - std::mem::replace(&mut self.0, now)
+    }
+}
+
+fn refused(error: meuse_prep::Error) -> Error {
+    match error {
+        meuse_prep::Error::Refused { row, column, reason, hint } => {
+            Error::invalid(format!("rows[{row}].{column}"), reason, hint)
+        }
+        // The table was made by the signature, so what is left is a bundle that contradicts itself.
+        other => Error::Internal(format!("preprocessing failed: {other}")),
+    }
+}
+
+fn predictions(loaded: &Loaded, table: &Table, seen: &Transformed, scores: &Scores) -> Result<Vec<Prediction>, Error> {
+    let mut predictions = match (&loaded.manifest.labels, &scores.probability) {
+        (Some(labels), Some(probabilities)) => classified(loaded, labels, probabilities),
+        (None, _) => {
+            scores.raw.iter().map(|raw| Prediction { value: Some(f64::from(*raw)), ..Prediction::default() }).collect()
+        }
+        (Some(_), None) => return Err(Error::Internal("the model of a binary task answered no probability".into())),
+    };
+    if let Some(row) = predictions.iter().position(|prediction| !is_finite(prediction)) {
+        return Err(Error::Internal(format!("the model answered no number for rows[{row}]")));
+    }
+    if let Some(card) = &loaded.scorecard {
+        let points = meuse_prep::points(&loaded.fitted, card, table);
+        for (prediction, points) in predictions.iter_mut().zip(points) {
+            prediction.points = Some(points);
+        }
+    }
+    for RowNote { row, note } in &seen.notes {
+        predictions[*row].notes.push(note.clone());
+    }
+    Ok(predictions)
+}
+
+fn classified(loaded: &Loaded, labels: &[String; 2], probabilities: &[f32]) -> Vec<Prediction> {
+    let threshold = loaded.manifest.threshold.unwrap_or(0.5);
+    let classify = |probability: &f32| {
+        let probability = f64::from(*probability);
+        let label = labels[usize::from(probability >= threshold)].clone();
+        Prediction { label: Some(label), probability: Some(probability), ..Prediction::default() }
+    };
+    probabilities.iter().map(classify).collect()
+}
+
+fn is_finite(prediction: &Prediction) -> bool {
+    prediction.probability.or(prediction.value).is_some_and(f64::is_finite)
+}

@@ -1,0 +1,11 @@
+//! What the app promises, entered where the server enters: children are real processes, records a real database.
+
+mod access;
+mod compute;
+mod data;
+mod home;
+mod models;
+#[path = "../../../store/tests/support/postgres.rs"]
+mod postgres;
+mod tenants;
+mod world;
