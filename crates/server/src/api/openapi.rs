@@ -1,0 +1,58 @@
+//! The OpenAPI document, made from the documentation at the handlers and committed as `api/openapi.json`.
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{access, audit, data, jobs, models, predict, recipes};
+use crate::{health, metrics};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Meuse",
+        description = "Models as a service, on your own machines. Every call but the open ones needs an API key; the \
+                       header `Meuse-Project` chooses a project other than the key's own. The Open Inference protocol \
+                       under `/v2` is described by its own specification.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0"),
+    ),
+    paths(
+        health::healthz, metrics::page, document,
+        access::me, access::projects, access::create_project, access::principals, access::put_principal,
+        access::keys, access::create_key, access::revoke_key, audit::entries, audit::verify,
+        data::datasets, data::dataset, data::versions, data::import, data::version, data::profile, data::preview, data::export,
+        recipes::schema, recipes::init, recipes::check,
+        jobs::train, jobs::jobs, jobs::job, jobs::cancel, jobs::events,
+        models::models, models::model, models::version, models::delete_model, models::delete_version,
+        models::set_alias, models::remove_alias, models::routes, models::deploy, models::rollback, models::compare,
+        predict::predict, predict::predict_version,
+    ),
+    modifiers(&Bearer),
+    security(("key" = [])),
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = Http::new(HttpAuthScheme::Bearer);
+        openapi.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The document as it is committed: pretty JSON.
+pub fn text() -> String {
+    let mut text = serde_json::to_string_pretty(&Document::openapi()).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// This document. Needs no key.
+#[utoipa::path(
+    get, path = "/api/v1/openapi.json", tag = "server", security(()), responses((status = 200, body = Object))
+)]
+pub(crate) async fn document() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], text())
+}

@@ -1,0 +1,27 @@
+//! The protocols that Meuse speaks on its one port: our own API (`api/`) and Open Inference v2 (`oip/`).
+//!
+//! A handler reads, calls one function of `app`, answers. `routes.rs` is the table of contents. A request passes, from
+//! the outside in: `serve` (connections), `observe` (id, log, errors), `limits`, `auth`, its handler.
+
+mod api;
+mod auth;
+mod body;
+mod extract;
+mod failure;
+mod health;
+mod json;
+mod limits;
+mod metrics;
+mod observe;
+mod oip;
+mod options;
+mod request_id;
+mod routes;
+mod serve;
+mod state;
+
+pub use api::openapi::text as openapi_text;
+pub use auth::OPEN;
+pub use options::ServeOptions;
+pub use routes::endpoints;
+pub use serve::serve;

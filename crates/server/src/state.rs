@@ -1,0 +1,40 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+use meuse_app::App;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::ServeOptions;
+use crate::metrics::Metrics;
+
+/// The product, and the listening side's own things.
+#[derive(Clone)]
+pub(crate) struct ServerState {
+    /// What the product does.
+    pub(crate) app: Arc<App>,
+    /// The limits of the listening side.
+    pub(crate) options: Arc<ServeOptions>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Places for requests that are answered at once.
+    pub(crate) places: Arc<Semaphore>,
+    /// Cancelled when the server was asked to stop: streams end.
+    pub(crate) shutdown: CancellationToken,
+}
+
+impl ServerState {
+    pub(crate) fn new(app: Arc<App>, options: ServeOptions, shutdown: CancellationToken) -> Self {
+        let metrics = Arc::new(Metrics::new(&app.serving.statistics));
+        let places = Arc::new(Semaphore::new(options.max_requests.max(1)));
+        Self { app, options: Arc::new(options), metrics, places, shutdown }
+    }
+}
+
+impl FromRef<ServerState> for Arc<App> {
+    fn from_ref(state: &ServerState) -> Self {
+        Arc::clone(&state.app)
+    }
+}

@@ -1,0 +1,11 @@
+//! What the server promises to whoever speaks HTTP to it, models apart: those are asked in `tests/clients`, by the
+//! real binaries.
+
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod calls;
+mod connections;
+mod document;
+mod harness;
+mod log;
