@@ -1,0 +1,395 @@
+//! The command line as typed. Nothing here does anything; `commands` gives it meaning.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Data into models, and models into a service that others can rely on.
+#[derive(Debug, Parser)]
+#[command(
+    name = "meuse",
+    version,
+    about,
+    after_help = "The first walk, from a file of loans to an answered call:\n  \
+        meuse serve --home ./home --admin-key-file ./admin.key &\n  \
+        export MEUSE_API_KEY=$(cat ./admin.key)\n  \
+        meuse data import credit examples/credit/germancredit.csv\n  \
+        meuse recipe init --dataset credit --target creditability --out credit.toml\n  \
+        meuse train credit.toml --model credit-trees --follow\n  \
+        meuse models deploy credit-trees:1 --reason \"first model\"\n  \
+        meuse predict credit-trees --rows @applicants.json"
+)]
+pub(crate) struct Arguments {
+    /// Answer in JSON, for programs.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which server, as whom.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Connection {
+    /// The server's address [default: http://127.0.0.1:8080].
+    #[arg(long, global = true, env = "MEUSE_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// The API key; without it, the credentials file that `meuse login` wrote.
+    #[arg(long, global = true, env = "MEUSE_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub(crate) key: Option<String>,
+    /// The project; without it, the key's home project.
+    #[arg(long, global = true, env = "MEUSE_PROJECT", value_name = "NAME")]
+    pub(crate) project: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start a server.
+    Serve(Serve),
+    /// Tell which native libraries are present, in which version, and what to do about those that are not.
+    Doctor,
+    /// Remember a server's address and an API key, read from standard input.
+    #[command(after_help = "Example:\n  meuse login http://127.0.0.1:8080 < admin.key")]
+    Login {
+        /// The server's address.
+        server: String,
+    },
+    /// Tell who the key belongs to.
+    Whoami,
+    /// Datasets: import, look at, export.
+    #[command(subcommand)]
+    Data(Data),
+    /// Recipes: what to make from which data.
+    #[command(subcommand)]
+    Recipe(Recipe),
+    /// Train a model by a recipe.
+    #[command(after_help = "Example:\n  meuse train credit.toml --model credit-trees --follow")]
+    Train {
+        /// The recipe, TOML or JSON; `-` reads standard input.
+        file: PathBuf,
+        /// The model that the result will be a version of.
+        #[arg(long)]
+        model: String,
+        /// Wait for the end, with a progress bar.
+        #[arg(long)]
+        follow: bool,
+    },
+    /// Jobs: what runs, what ran, and why it failed.
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// Models: versions, evaluation, deployment.
+    #[command(subcommand)]
+    Models(Models),
+    /// Ask a model.
+    #[command(
+        after_help = "Examples:\n  meuse predict credit-trees --rows '[{\"age_in_years\": 35, \"housing\": \"own\"}]'\n  \
+        meuse predict credit-trees:1 --rows @applicants.json"
+    )]
+    Predict {
+        /// The model: `credit` (what is deployed), `credit:1`, `credit@champion`.
+        model: String,
+        /// A JSON list of rows, or one row; `@FILE` reads a file, `-` standard input.
+        #[arg(long)]
+        rows: String,
+    },
+    /// The audit trail: who did what, and whether the record is whole.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Projects: the walls between tenants.
+    #[command(subcommand)]
+    Projects(Projects),
+    /// Principals: people and services, and their roles in this project.
+    #[command(subcommand)]
+    Principals(Principals),
+    /// API keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// Flags of `serve`; each overrides its setting of the configuration file and the environment.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  meuse serve --home ./home --listen 127.0.0.1:8080 --admin-key-file ./admin.key")]
+pub(crate) struct Serve {
+    /// The folder that holds everything: records, blobs, work [default: ./meuse-home].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// Address and port; port 0 takes a free one [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// Where the first start writes the admin key (mode 600); without it the key is shown once.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_key_file: Option<PathBuf>,
+    /// `postgres://…`; without it, SQLite in the home folder.
+    #[arg(long, value_name = "URL")]
+    pub(crate) database: Option<String>,
+    /// Writes the address that it listens on to this file, once it does.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) address_file: Option<PathBuf>,
+    /// A TOML file of settings; see `meuse config show`.
+    #[arg(long, value_name = "FILE", env = "MEUSE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Data {
+    /// Import a file as a new version of a dataset.
+    #[command(after_help = "Examples:\n  meuse data import credit examples/credit/germancredit.csv\n  \
+        meuse data import loans loans.csv --encoding gb18030 --missing NA")]
+    Import {
+        /// The dataset; made when it is not there.
+        name: String,
+        /// A CSV or Parquet file.
+        file: PathBuf,
+        /// The format; without it, by the file's name and bytes.
+        #[arg(long)]
+        format: Option<Format>,
+        /// The text encoding; without it, detected.
+        #[arg(long, value_name = "utf-8|gb18030")]
+        encoding: Option<String>,
+        /// The character between cells; without it, sniffed.
+        #[arg(long)]
+        delimiter: Option<char>,
+        /// A text that means a missing cell, besides the empty one; may be given more than once.
+        #[arg(long, value_name = "TEXT")]
+        missing: Vec<String>,
+    },
+    /// List the datasets.
+    List,
+    /// Show a version: columns, rows, source.
+    Show {
+        /// `credit`, `credit:1`
+        dataset: String,
+    },
+    /// Show the first rows.
+    Preview {
+        /// `credit`, `credit:1`
+        dataset: String,
+    },
+    /// Show the profile: missing, distinct, moments, histogram, most frequent values.
+    #[command(after_help = "Example:\n  meuse data profile credit --column age_in_years")]
+    Profile {
+        /// `credit`, `credit:1`
+        dataset: String,
+        /// One column, in full.
+        #[arg(long)]
+        column: Option<String>,
+    },
+    /// Write a version to a file.
+    #[command(after_help = "Example:\n  meuse data export credit:1 --format csv --out credit.csv")]
+    Export {
+        /// `credit`, `credit:1`
+        dataset: String,
+        /// The format.
+        #[arg(long, default_value = "csv")]
+        format: Format,
+        /// The file; without it, standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// Comma-separated values.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Recipe {
+    /// Print the JSON Schema of a recipe.
+    Schema,
+    /// Check a recipe against its dataset.
+    Check {
+        /// The recipe, TOML or JSON; `-` reads standard input.
+        file: PathBuf,
+    },
+    /// Write a good first recipe, with comments.
+    #[command(after_help = "Example:\n  \
+        meuse recipe init --dataset credit --target creditability --algorithm lightgbm --out credit.toml")]
+    Init {
+        /// `credit`, `credit:1`
+        #[arg(long)]
+        dataset: String,
+        /// The column to predict.
+        #[arg(long)]
+        target: String,
+        /// `lightgbm`, `scorecard`, `logistic_regression` or `linear_regression` [default: lightgbm].
+        #[arg(long)]
+        algorithm: Option<String>,
+        /// A column that says which part a row belongs to.
+        #[arg(long, value_name = "COLUMN")]
+        split_column: Option<String>,
+        /// The class whose probability is predicted [default: the rarer one].
+        #[arg(long, value_name = "CLASS")]
+        positive: Option<String>,
+        /// The file; without it, standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Jobs {
+    /// List the jobs, newest first.
+    List,
+    /// Show a job.
+    Show {
+        /// The job's id.
+        id: String,
+    },
+    /// Follow a job to its end.
+    Follow {
+        /// The job's id.
+        id: String,
+    },
+    /// Ask a job to stop.
+    Cancel {
+        /// The job's id.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Models {
+    /// List the models.
+    List,
+    /// Show a model, or one of its versions with its evaluation.
+    #[command(after_help = "Example:\n  meuse models show credit-scorecard:1")]
+    Show {
+        /// `credit`, `credit:1`, `credit@champion`
+        model: String,
+    },
+    /// Put versions side by side.
+    #[command(after_help = "Example:\n  meuse models compare credit-scorecard:1 credit-trees:1")]
+    Compare {
+        /// `credit-scorecard:1 credit-trees:1 …`
+        #[arg(required = true, num_args = 2..)]
+        versions: Vec<String>,
+    },
+    /// Let a version answer the calls to its model.
+    Deploy {
+        /// `credit:1`
+        version: String,
+        /// Why; it stands in the record.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Go back to the version that answered before.
+    Rollback {
+        /// The model.
+        model: String,
+        /// Why; it stands in the record.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
+    /// Show what answered since when, who said so, and why.
+    Routes {
+        /// The model.
+        model: String,
+    },
+    /// Point an alias to a version: `meuse models alias credit:1 champion`.
+    Alias {
+        /// `credit:1`
+        version: String,
+        /// The alias.
+        alias: String,
+    },
+    /// Remove an alias: `meuse models unalias credit champion`.
+    Unalias {
+        /// The model.
+        model: String,
+        /// The alias.
+        alias: String,
+    },
+    /// Delete a version (`credit:1`) or a model with all its versions (`credit`); not while one is serving.
+    Delete {
+        /// `credit:1` or `credit`
+        model: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List the entries, oldest first.
+    List {
+        /// Show those after this number.
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        /// The most entries.
+        #[arg(long, default_value_t = 100)]
+        limit: u32,
+    },
+    /// Find altered, removed, inserted and reordered entries, and a cut tail.
+    #[command(after_help = "Examples:\n  meuse audit verify\n  meuse audit verify --home ./home   (no server needed)")]
+    Verify {
+        /// A server's home folder, read directly.
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Projects {
+    /// List the projects that the caller may see.
+    List,
+    /// Make a project; its maker becomes its admin.
+    Create {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Principals {
+    /// List the principals of this project.
+    List,
+    /// Make a principal, or give one a role in this project.
+    #[command(after_help = "Example:\n  meuse principals add ana --role scientist")]
+    Add {
+        /// Its name.
+        name: String,
+        /// `viewer`, `scientist` or `admin`
+        #[arg(long)]
+        role: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// List the keys of this project.
+    List,
+    /// Make a key; it is shown once.
+    #[command(after_help = "Example:\n  meuse keys create --principal ana --expires-in-days 90 --note \"notebook\"")]
+    Create {
+        /// Whose it will be [default: the caller].
+        #[arg(long)]
+        principal: Option<String>,
+        /// What it is for.
+        #[arg(long, default_value = "")]
+        note: String,
+        /// Days until it stops [default: never].
+        #[arg(long, value_name = "DAYS")]
+        expires_in_days: Option<u32>,
+    },
+    /// Revoke a key; it stops at once.
+    Revoke {
+        /// The key's id.
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print each effective setting of a server and where it came from.
+    Show {
+        /// A TOML file of settings.
+        #[arg(long, value_name = "FILE", env = "MEUSE_CONFIG")]
+        config: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,26 @@
+//! The binary `meuse`: command line, configuration, wiring.
+//!
+//! Every command is an HTTP client of a server, except `serve`, `doctor`, `config show`, `recipe schema` and
+//! `audit verify --home`. Answers go to standard output, everything else to standard error.
+
+mod arguments;
+mod client;
+mod commands;
+mod config;
+mod output;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = arguments::Arguments::parse();
+    match commands::run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

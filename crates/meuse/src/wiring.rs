@@ -1,0 +1,188 @@
+//! Builds one server from its configuration: native libraries, the product, the protocols, the order of stopping.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use meuse_app::{App, AppConfig};
+use meuse_core::api::AuditVerification;
+use meuse_core::native;
+use meuse_server::ServeOptions;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::Serve;
+use crate::config::Config;
+
+/// Runs a server until it is told to stop.
+pub(crate) fn serve(flags: &Serve) -> anyhow::Result<ExitCode> {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let config = Config::load(
+        flags.config.as_deref(),
+        &[
+            ("server", "home", path(&flags.home)),
+            ("server", "listen", flags.listen.clone()),
+            ("server", "admin_key_file", path(&flags.admin_key_file)),
+            ("server", "database", flags.database.clone()),
+        ],
+    )?;
+    start_logging(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(&config, flags.address_file.as_deref()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()> {
+    let settings = app_config(config)?;
+    meuse_engine::init(&settings.native)?;
+    let listen = config.text("server", "listen").context("server.listen is empty; write an address and a port")?;
+    let listener = TcpListener::bind(listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {listen}: is another server running there?"))?;
+    let home = settings.home.clone();
+    let app = App::open(settings).await.map_err(described)?;
+    hand_over_admin_key(&app, config.text("server", "admin_key_file"))?;
+    app.start();
+    let address = listener.local_addr()?;
+    if let Some(file) = address_file {
+        write_whole(file, &format!("http://{address}\n"), 0o644)?;
+    }
+    tracing::info!(address = %address, home = %home.display(), version = env!("CARGO_PKG_VERSION"), "meuse is serving");
+    let stop = stop_on_signal()?;
+    meuse_server::serve(app, listener, serve_options(config)?, stop).await;
+    tracing::info!("meuse has stopped");
+    Ok(())
+}
+
+fn app_config(config: &Config) -> anyhow::Result<AppConfig> {
+    let home = config.text("server", "home").context("server.home is empty; write the path of a folder")?;
+    let home = std::path::absolute(home).with_context(|| format!("`{home}` is not a path"))?;
+    let mut settings = AppConfig::new(home, job_program()?, native_folder()?);
+    settings.database = config.text("server", "database").map(str::to_owned);
+    let number = |section, key| config.number(section, key);
+    if let Some(mebibytes) = number("server", "max_upload_mib")? {
+        settings.max_upload_bytes = (mebibytes as u64) << 20;
+    }
+    settings.job_slots = number("compute", "slots")?.unwrap_or(settings.job_slots);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    settings.job_threads = number("compute", "threads")?.unwrap_or((cores / settings.job_slots).max(1));
+    settings.job_memory_mib = number("compute", "memory_mib")?.unwrap_or(settings.job_memory_mib);
+    settings.predict_permits = number("serving", "concurrency")?.unwrap_or(settings.predict_permits);
+    settings.max_predict_rows = number("serving", "max_rows")?.unwrap_or(settings.max_predict_rows);
+    settings.loaded_bundles = number("serving", "loaded_models")?.unwrap_or(settings.loaded_bundles);
+    Ok(settings)
+}
+
+fn serve_options(config: &Config) -> anyhow::Result<ServeOptions> {
+    let mut options = ServeOptions::default();
+    let seconds = |key| config.number("server", key).map(|seconds| seconds.map(|s| Duration::from_secs(s as u64)));
+    options.header_timeout = seconds("header_timeout_s")?.unwrap_or(options.header_timeout);
+    options.grace = seconds("shutdown_grace_s")?.unwrap_or(options.grace);
+    options.max_connections = config.number("server", "max_connections")?.unwrap_or(options.max_connections);
+    if let Some(mebibytes) = config.number("server", "max_body_mib")? {
+        options.max_body_bytes = (mebibytes as u64) << 20;
+    }
+    Ok(options)
+}
+
+/// The sentence of an error, with what to do.
+fn described(error: meuse_app::Error) -> anyhow::Error {
+    match error.hint() {
+        Some(hint) => anyhow::anyhow!("{error} ({hint})"),
+        None => anyhow::anyhow!("{error}"),
+    }
+}
+
+/// Gives the first start's admin key to a file of mode 600, or shows it once.
+fn hand_over_admin_key(app: &App, file: Option<&str>) -> anyhow::Result<()> {
+    let Some(key) = app.take_first_key() else { return Ok(()) };
+    match file {
+        Some(file) => {
+            write_whole(Path::new(file), &format!("{key}\n"), 0o600)?;
+            tracing::info!(file, "this is the first start: the admin key is in this file");
+        }
+        None => eprintln!("This is the first start. The admin key, which is not shown again:\n\n    {key}\n"),
+    }
+    Ok(())
+}
+
+fn write_whole(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
+    let temporary = path.with_extension("part");
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.write(true).create(true).truncate(true).mode(mode).open(&temporary);
+    let mut file = file.with_context(|| format!("cannot write {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A token that is cancelled by SIGINT or SIGTERM.
+fn stop_on_signal() -> anyhow::Result<CancellationToken> {
+    let stop = CancellationToken::new();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let told = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("asked to stop: no new connections, calls in progress may finish");
+        told.cancel();
+    });
+    Ok(stop)
+}
+
+fn start_logging(config: &Config) -> anyhow::Result<()> {
+    use tracing_subscriber::EnvFilter;
+    let level = config.text("log", "level").unwrap_or("info");
+    if !["error", "warn", "info", "debug", "trace"].contains(&level) {
+        bail!("log.level is `{level}`; write error, warn, info, debug or trace");
+    }
+    // ONNX Runtime and SQLite tell their life stories at INFO; they are asked for warnings only.
+    let filter = EnvFilter::new(format!("{level},ort=warn,sqlx=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.text("log", "format") {
+        Some("json") => builder.json().flatten_event(true).init(),
+        Some("text") | None => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
+        Some(other) => bail!("log.format is `{other}`; write text or json"),
+    }
+    Ok(())
+}
+
+/// The folders in which native libraries are looked for.
+pub(crate) fn native_folders() -> anyhow::Result<Vec<PathBuf>> {
+    let executable = std::env::current_exe().context("cannot tell where this program stands")?;
+    let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
+    let variable = std::env::var(native::VARIABLE).ok();
+    Ok(native::folders(variable.as_deref(), &executable).into_iter().map(absolute).collect())
+}
+
+/// The first folder that holds ONNX Runtime.
+pub(crate) fn native_folder() -> anyhow::Result<PathBuf> {
+    let folders = native_folders()?;
+    let found = folders.iter().find(|folder| folder.join(native::ONNX_RUNTIME).exists());
+    let list = || folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ");
+    found.cloned().with_context(|| {
+        format!("{} is in none of {}: run scripts/setup, then `meuse doctor`", native::ONNX_RUNTIME, list())
+    })
+}
+
+/// The program that runs one job: `MEUSE_JOB`, else `meuse-job` beside this one.
+pub(crate) fn job_program() -> anyhow::Result<PathBuf> {
+    let executable = std::env::current_exe().context("cannot tell where this program stands")?;
+    let named = std::env::var_os("MEUSE_JOB").map(PathBuf::from);
+    let path = named.unwrap_or_else(|| executable.with_file_name("meuse-job"));
+    if path.exists() {
+        return Ok(std::path::absolute(&path)?);
+    }
+    bail!("{} is missing: put meuse-job beside meuse, or name it in MEUSE_JOB", path.display())
+}
+
+/// Verifies the audit trail of a home folder that no server needs to hold.
+pub(crate) fn verify_home(home: &Path) -> anyhow::Result<AuditVerification> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(meuse_app::audit::verify_home(home)).map_err(described)
+}

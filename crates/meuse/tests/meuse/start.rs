@@ -1,0 +1,104 @@
+//! Starting: the first key, the lock, what is missing, what is too new.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::{Server, meuse, told};
+
+#[test]
+fn the_first_start_makes_a_key_that_only_its_owner_can_read_and_the_second_makes_none() {
+    let mut server = Server::start();
+    let key_file = server.path("admin.key");
+    let mode = std::fs::metadata(&key_file).expect("the key file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let first = server.key.clone();
+    std::fs::remove_file(&key_file).expect("the key file can go");
+    server.stop();
+    server.restart();
+    assert!(!key_file.exists(), "a second start makes no key");
+    assert_eq!(server.json(&["whoami"])["role"], "admin", "the first key {first} still holds");
+}
+
+#[test]
+fn two_servers_on_one_home_the_second_refuses_and_names_the_first() {
+    let server = Server::start();
+    let second = server.serve_command().output().expect("meuse runs");
+    assert!(!second.status.success());
+    let said = told(&second);
+    assert!(said.contains(&server.pid().to_string()), "it names the pid {}: {said}", server.pid());
+    server.run(&["whoami"]);
+}
+
+#[test]
+fn a_missing_native_library_is_one_sentence_and_an_exit_code() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let empty = scratch.path().join("empty");
+    std::fs::create_dir(&empty).expect("a folder");
+    let serve = meuse(scratch.path())
+        .env("MEUSE_NATIVE_DIR", &empty)
+        .args(["serve", "--home"])
+        .arg(scratch.path().join("home"))
+        .output();
+    let serve = serve.expect("meuse runs");
+    assert_eq!(serve.status.code(), Some(1));
+    assert!(told(&serve).contains("run scripts/setup"), "{}", told(&serve));
+    assert!(!scratch.path().join("home").exists(), "nothing half-done is left behind");
+
+    let doctor = meuse(scratch.path()).env("MEUSE_NATIVE_DIR", &empty).args(["--json", "doctor"]).output();
+    let doctor = doctor.expect("meuse runs");
+    assert_eq!(doctor.status.code(), Some(1), "{}", told(&doctor));
+    let report: serde_json::Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
+    assert_eq!(report["healthy"], false);
+    let findings = report["findings"].as_array().expect("findings");
+    let lost = findings.iter().filter(|finding| finding["ok"] == false).count();
+    assert_eq!(lost, 4, "all three libraries, and meuse-job, which needs one of them: {report}");
+    assert!(findings.iter().filter(|finding| finding["ok"] == false).all(|finding| finding["remedy"].is_string()));
+}
+
+#[test]
+fn a_native_library_of_the_wrong_kind_is_one_sentence_and_an_exit_code() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(scratch.path().join("libonnxruntime.so"), "not a library").expect("a file");
+    let serve = meuse(scratch.path())
+        .env("MEUSE_NATIVE_DIR", scratch.path())
+        .args(["serve", "--home"])
+        .arg(scratch.path().join("home"))
+        .output();
+    let serve = serve.expect("meuse runs");
+    assert_eq!(serve.status.code(), Some(1));
+    assert!(told(&serve).contains("libonnxruntime.so"), "{}", told(&serve));
+}
+
+#[test]
+fn doctor_finds_everything_after_setup() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let doctor = meuse(scratch.path()).args(["--json", "doctor"]).output().expect("meuse runs");
+    assert!(doctor.status.success(), "{}{}", told(&doctor), String::from_utf8_lossy(&doctor.stdout));
+}
+
+#[test]
+fn a_client_without_a_key_is_told_how_to_get_one() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let output = meuse(scratch.path()).args(["data", "list"]).output().expect("meuse runs");
+    assert!(told(&output).contains("MEUSE_API_KEY"), "{}", told(&output));
+}
+
+#[test]
+fn a_login_is_remembered_in_a_private_file() {
+    let server = Server::start();
+    let mut login = meuse(server.scratch.path());
+    login.args(["login", &server.url]).stdin(std::fs::File::open(server.path("admin.key")).expect("the key file"));
+    let login = login.output().expect("meuse runs");
+    assert!(login.status.success(), "{}", told(&login));
+    let stored = server.path(".config/meuse/credentials.toml");
+    assert_eq!(std::fs::metadata(&stored).expect("the credentials").permissions().mode() & 0o777, 0o600);
+    let whoami = meuse(server.scratch.path()).arg("whoami").output().expect("meuse runs");
+    assert!(whoami.status.success(), "{}", told(&whoami));
+}
+
+#[test]
+fn the_recipe_schema_needs_no_server() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let output = meuse(scratch.path()).args(["recipe", "schema"]).output().expect("meuse runs");
+    let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(schema["title"], "Meuse recipe");
+}

@@ -1,0 +1,210 @@
+//! A real server on a free port with a home of its own, and the real command line to speak with it.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// How long anything may take on a busy machine before a test gives up on it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The repository.
+pub(crate) fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the checkout")
+}
+
+pub(crate) fn germancredit() -> PathBuf {
+    checkout().join("examples/credit/germancredit.csv")
+}
+
+/// The folder of native libraries that scripts/setup fills.
+pub(crate) fn native() -> PathBuf {
+    std::env::var_os("MEUSE_NATIVE_DIR").map_or_else(|| checkout().join("vendor/lib"), PathBuf::from)
+}
+
+/// `meuse` with an environment of its own.
+pub(crate) fn meuse(scratch: &Path) -> Command {
+    let program = env!("CARGO_BIN_EXE_meuse");
+    let job = Path::new(program).with_file_name("meuse-job");
+    assert!(job.exists(), "{} is missing: run `cargo build --workspace --bins` first", job.display());
+    let mut command = Command::new(program);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", scratch).env("MEUSE_NATIVE_DIR", native());
+    command
+}
+
+/// Asks again and again, without a pause longer than a blink, until the answer is there.
+pub(crate) fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(begin.elapsed() < PATIENCE, "gave up waiting until {what}");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// A server; killed when dropped.
+pub(crate) struct Server {
+    pub(crate) scratch: TempDir,
+    pub(crate) url: String,
+    pub(crate) key: String,
+    /// Set by a test that does what a server should warn of.
+    pub(crate) expects_warnings: bool,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// A first start.
+    pub(crate) fn start() -> Self {
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let mut server = Self { scratch, url: String::new(), key: String::new(), expects_warnings: false, child: None };
+        server.restart();
+        server.key = std::fs::read_to_string(server.path("admin.key")).expect("the admin key").trim().to_owned();
+        server
+    }
+
+    /// A path in the test's own folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    /// Writes a file into the test's own folder.
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, content).expect("a file in the temporary folder");
+        path
+    }
+
+    /// Starts the server on the same home.
+    pub(crate) fn restart(&mut self) {
+        let address = self.path("address");
+        let _ = std::fs::remove_file(&address);
+        let log = std::fs::File::options().create(true).append(true).open(self.path("server.log")).expect("a log file");
+        let child = self.serve_command().arg("--address-file").arg(&address).stderr(log).spawn().expect("meuse starts");
+        let child = self.child.insert(child);
+        self.url = until("the server listens", || {
+            let ended = child.try_wait().expect("the child can be asked");
+            assert!(ended.is_none(), "the server ended: {:?}, see {}", ended, self.scratch.path().display());
+            std::fs::read_to_string(&address)
+                .ok()
+                .filter(|text| text.ends_with('\n'))
+                .map(|text| text.trim().to_owned())
+        });
+    }
+
+    /// `meuse serve` on this home and a free port, not started yet.
+    pub(crate) fn serve_command(&self) -> Command {
+        let mut command = meuse(self.scratch.path());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--home"]).arg(self.path("home"));
+        command.arg("--admin-key-file").arg(self.path("admin.key")).stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the server runs").id()
+    }
+
+    /// kill -9, and wait until it is gone.
+    pub(crate) fn kill(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        child.kill().expect("the server can be killed");
+        child.wait().expect("the server has ended");
+    }
+
+    /// SIGTERM, and wait until it has stopped by itself.
+    pub(crate) fn stop(&mut self) {
+        let mut child = self.child.take().expect("the server runs");
+        signal(child.id(), rustix::process::Signal::TERM);
+        let status = child.wait().expect("the server has ended");
+        assert!(status.success(), "a server that is asked to stop ends well, not with {status}");
+    }
+
+    /// The command line as the admin.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        self.command_as(&self.key, arguments)
+    }
+
+    pub(crate) fn command_as(&self, key: &str, arguments: &[&str]) -> Command {
+        let mut command = meuse(self.scratch.path());
+        command.env("MEUSE_URL", &self.url).env("MEUSE_API_KEY", key).args(arguments).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command that must succeed; its standard output.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("meuse runs");
+        assert!(output.status.success(), "meuse {arguments:?} failed: {}\n{}", told(&output), self.log());
+        String::from_utf8(output.stdout).expect("UTF-8")
+    }
+
+    /// Runs a command with `--json` that must succeed; its answer.
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.run(&[&["--json"], arguments].concat());
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("meuse {arguments:?} is not JSON: {error}\n{text}"))
+    }
+
+    /// Runs a command that must fail; what it said on standard error.
+    pub(crate) fn fails(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("meuse runs");
+        assert!(!output.status.success(), "meuse {arguments:?} succeeded: {}", String::from_utf8_lossy(&output.stdout));
+        told(&output)
+    }
+
+    /// A raw HTTP call: status and body.
+    pub(crate) fn http(&self, method: &str, path: &str, key: Option<&str>, body: &[u8]) -> (u16, String) {
+        let config = ureq::Agent::config_builder().http_status_as_error(false).build();
+        let request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.url));
+        let request = match key {
+            Some(key) => request.header("authorization", format!("Bearer {key}")),
+            None => request,
+        };
+        let request =
+            request.header("content-type", "application/json").header("content-length", body.len().to_string());
+        let mut reader = body;
+        let body = ureq::SendBody::from_reader(&mut reader);
+        let response = config.new_agent().run(request.body(body).expect("a request")).expect("the server answers");
+        let status = response.status().as_u16();
+        let mut text = String::new();
+        response.into_body().into_reader().read_to_string(&mut text).expect("a body");
+        (status, text)
+    }
+
+    /// What the server logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.path("server.log")).unwrap_or_default()
+    }
+
+    /// Imports the German credit data as `credit`.
+    pub(crate) fn import_credit(&self) {
+        self.run(&["data", "import", "credit", germancredit().to_str().expect("UTF-8")]);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if !std::thread::panicking() && !self.expects_warnings {
+            let log = self.log();
+            let unexpected = log.lines().find(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+            assert_eq!(unexpected, None, "the server logged what nobody expected");
+        }
+    }
+}
+
+/// Standard error of a command.
+pub(crate) fn told(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Sends a signal to a process.
+pub(crate) fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a process id");
+    rustix::process::kill_process(pid, signal).expect("the signal is sent");
+}
