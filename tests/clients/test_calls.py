@@ -44,6 +44,11 @@ class Answers(unittest.TestCase):
             answer = world().ask("POST", f"/api/v1/models/{path}", {"rows": rows(1)})
             self.assertEqual((answer.status, answer.json()["version"]), (200, 1), path)
 
+    def test_columns_that_the_model_does_not_use_may_be_sent_and_change_nothing(self):
+        whole, needed = world().predict("card", applicants()[:5]), world().predict("card", rows(5))
+        self.assertEqual(whole.status, 200, whole.body)
+        self.assertEqual(whole.json()["predictions"], needed.json()["predictions"])
+
     def test_unknown_categories_and_missing_values_follow_the_rule_and_are_said(self):
         row = {**rows(1)[0], "credit_history": "never heard of", "age_in_years": None}
         answer = world().predict("card", [row])

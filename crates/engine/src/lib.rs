@@ -19,7 +19,7 @@ use meuse_core::native;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The library is not in the folder, or does not load.
-    #[error("cannot load ONNX Runtime from {}: {reason}; run `meuse setup` or set {} to the folder that holds it", path.display(), native::VARIABLE)]
+    #[error("cannot load ONNX Runtime from {}: {reason}; run `scripts/setup` or set {} to the folder that holds it", path.display(), native::VARIABLE)]
     LibraryMissing {
         /// The file that was tried.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum Error {
         reason: String,
     },
     /// The library is another version.
-    #[error("{} is ONNX Runtime {found}, and this Meuse needs {}; run `meuse setup`", path.display(), native::ONNX_RUNTIME_VERSION)]
+    #[error("{} is ONNX Runtime {found}, and this Meuse needs {}; run `scripts/setup`", path.display(), native::ONNX_RUNTIME_VERSION)]
     LibraryVersion {
         /// The file that was tried.
         path: PathBuf,

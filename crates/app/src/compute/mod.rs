@@ -1,6 +1,6 @@
-//! Jobs: asked for here, run by children of [`executor`], followed by events, ended once by [`finish`].
+//! Jobs: asked for here, run by children of `executor`, followed by events, ended once by `finish`.
 //!
-//! [`scheduler`] claims queued jobs for the slots of this server; [`attempt`] stays with one child until it has ended.
+//! `scheduler` claims queued jobs for the slots of this server; `attempt` stays with one child until it has ended.
 
 mod attempt;
 mod events;

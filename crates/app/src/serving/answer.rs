@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use meuse_core::api::{Prediction, Timings};
+use meuse_core::bundle::Manifest;
 use meuse_core::table::Table;
 use meuse_core::tensor::Tensor;
 use meuse_engine::Scores;
@@ -33,9 +34,10 @@ impl Given {
     }
 
     fn table(self, loaded: &Loaded) -> Result<Table, Error> {
+        let Manifest { inputs, ignored, .. } = &loaded.manifest;
         match self {
-            Self::Tensors(tensors) => columns::table(&loaded.manifest.inputs, &loaded.manifest.ignored, tensors),
-            Self::Rows(rows) => meuse_prep::rows::table(&loaded.manifest.inputs, &loaded.manifest.ignored, &rows)
+            Self::Tensors(tensors) => columns::table(inputs, ignored, tensors),
+            Self::Rows(rows) => meuse_prep::rows::table(inputs, ignored, &rows)
                 .map_err(|error| Error::invalid(error.path(), error.reason, error.hint)),
         }
     }

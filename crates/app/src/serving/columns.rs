@@ -173,6 +173,15 @@ mod tests {
     }
 
     #[test]
+    fn a_column_that_the_model_does_not_use_changes_nothing() {
+        let mut tensors = good();
+        tensors.push(tensor("shoe_size", &[2], TensorData::I64(vec![41, 42])));
+        let ignored = ["shoe_size".to_owned()];
+        assert_eq!(table(&inputs(), &ignored, tensors.clone()), table(&inputs(), &[], good()));
+        assert!(table(&inputs(), &[], tensors).is_err(), "a column that nobody knows is refused");
+    }
+
+    #[test]
     fn what_is_wrong_is_named() {
         let wrong = |place: usize, instead: Tensor| {
             let mut tensors = good();

@@ -1,8 +1,8 @@
 //! The model service: rows in, predictions out, with a version and the milliseconds of each stage.
 //!
-//! A call reads the snapshots that [`crate::access`] and [`crate::models`] publish and the bundles in [`pool`]; it
-//! never asks the database. The order of a call: right, version, size, permit, bundle, then [`answer::compute`] on the
-//! caller's thread when a call of that size is known to be cheap ([`cost`]), else on a thread that may compute.
+//! A call reads the snapshots that [`crate::access`] and [`crate::models`] publish and the bundles in `pool`; it
+//! never asks the database. The order of a call: right, version, size, permit, bundle, then `answer::compute` on the
+//! caller's thread when a call of that size is known to be cheap (`cost`), else on a thread that may compute.
 
 mod answer;
 mod columns;

@@ -28,8 +28,6 @@ pub struct Loaded {
     pub manifest: Manifest,
     /// Its points table, when it is a scorecard.
     pub scorecard: Option<Scorecard>,
-    /// Columns that the dataset had and the training left out: callers may send them, and they change nothing.
-    pub(super) ignored: Vec<String>,
     pub(super) fitted: Fitted,
     pub(super) session: Session,
     pub(super) costs: Costs,
@@ -125,8 +123,7 @@ fn open<'a>(name: &str, native: &std::path::Path, file: impl Fn(&str) -> &'a byt
     meuse_engine::init(native).map_err(|error| Error::Unavailable(error.to_string()))?;
     let session = Session::open(file(bundle::MODEL), THREADS);
     let session = session.map_err(|error| unreadable(name, bundle::MODEL, &error))?;
-    let ignored = manifest.left_out.iter().map(|left_out| left_out.column.clone()).collect();
-    Ok(Loaded { manifest, scorecard: explanation.scorecard, ignored, fitted, session, costs: Costs::default() })
+    Ok(Loaded { manifest, scorecard: explanation.scorecard, fitted, session, costs: Costs::default() })
 }
 
 fn parse<T: DeserializeOwned>(name: &str, file: &str, bytes: &[u8]) -> Result<T, Error> {

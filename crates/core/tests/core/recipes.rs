@@ -178,3 +178,15 @@ fn automatic_capacity_does_not_take_sizes() {
         "line 19: `algorithm.num_leaves`: capacity = \"auto\" chooses this one",
     );
 }
+
+/// The schema that we publish is the one that is enforced. `MEUSE_BLESS=1` writes it instead of comparing.
+#[test]
+fn the_published_schema_is_the_one_that_is_enforced() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/recipe.schema.json");
+    let schema = serde_json::to_string_pretty(&meuse_core::recipe::json_schema()).expect("a schema is JSON") + "\n";
+    if std::env::var_os("MEUSE_BLESS").is_some() {
+        std::fs::write(path, &schema).expect("the published schema can be written");
+    }
+    let published = std::fs::read_to_string(path).expect("docs/reference/recipe.schema.json");
+    assert!(published == schema, "the schema has changed: run `MEUSE_BLESS=1 cargo test -p meuse-core`, and look at the diff");
+}

@@ -16,6 +16,9 @@ const CANDIDATES: [ColumnType; 5] =
 /// Rows that are looked at to find each column's first candidate.
 const SAMPLE: usize = 10_000;
 
+/// DuckDB's time to plan a query grows with the square of the number of its aggregates.
+const TESTS_AT_ONCE: usize = 300;
+
 /// What is tried after a type does not fit.
 fn next(column_type: ColumnType) -> ColumnType {
     match column_type {
@@ -27,8 +30,12 @@ fn next(column_type: ColumnType) -> ColumnType {
 
 /// The narrowest type that fits the first rows, per column `c0`, `c1`, … of `reader`; `None` where these are empty.
 pub(super) fn sample(connection: &Connection, reader: &str, width: usize) -> Result<Vec<Option<ColumnType>>, Error> {
+    connection
+        .execute_batch(&format!("CREATE OR REPLACE TEMP TABLE sampled AS SELECT * FROM {reader} LIMIT {SAMPLE}"))?;
     let all: Vec<usize> = (0..width).collect();
-    narrowest(connection, &format!("(SELECT * FROM {reader} LIMIT {SAMPLE})"), &all)
+    let types = narrowest(connection, "sampled", &all)?;
+    connection.execute_batch("DROP TABLE sampled")?;
+    Ok(types)
 }
 
 /// The type of each column, of which the first rows are known. Reads the whole file; a column that turns out to be
@@ -73,11 +80,14 @@ fn narrowest(connection: &Connection, from: &str, columns: &[usize]) -> Result<V
 }
 
 fn count(connection: &Connection, from: &str, tests: Vec<String>) -> Result<Vec<i64>, Error> {
-    if tests.is_empty() {
-        return Ok(Vec::new());
+    let mut counts = Vec::with_capacity(tests.len());
+    for tests in tests.chunks(TESTS_AT_ONCE) {
+        let sql = format!("SELECT {} FROM {from}", tests.join(", "));
+        let row = connection
+            .query_row(&sql, [], |row| (0..tests.len()).map(|index| row.get(index)).collect::<Result<Vec<i64>, _>>());
+        counts.extend(row?);
     }
-    let sql = format!("SELECT {} FROM {from}", tests.join(", "));
-    Ok(connection.query_row(&sql, [], |row| (0..tests.len()).map(|index| row.get(index)).collect())?)
+    Ok(counts)
 }
 
 fn misfits(column: usize, column_type: ColumnType) -> String {

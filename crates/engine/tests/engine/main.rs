@@ -113,7 +113,7 @@ fn the_library_tells_its_version() {
 fn a_missing_or_foreign_library_is_one_sentence() {
     let empty = tempfile::tempdir().expect("a folder");
     let error = library_version(empty.path()).expect_err("the folder is empty").to_string();
-    assert!(error.starts_with("cannot load ONNX Runtime from ") && error.contains("meuse setup"), "{error}");
+    assert!(error.starts_with("cannot load ONNX Runtime from ") && error.contains("scripts/setup"), "{error}");
     let path = empty.path().join(native::ONNX_RUNTIME);
     std::fs::write(&path, [0x2a; 4096]).expect("a file");
     let error = library_version(empty.path()).expect_err("the file is no library").to_string();

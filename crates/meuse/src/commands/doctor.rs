@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 
 use meuse_core::native;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::output;
 
@@ -123,12 +124,37 @@ fn duckdb(folders: &[PathBuf]) -> Finding {
     Finding { name: "DuckDB", used_by: "data sets", wanted: native::DUCKDB_VERSION.to_owned(), found, path, ok, remedy }
 }
 
-/// LightGBM has no call that tells its version; the package that `native.lock` pins by hash has it in no symbol either,
-/// so the file is recognised by its size and hash in `scripts/setup`, and here by loading it.
+/// LightGBM has no call that tells its version, so the file is recognised by the hash that `native.lock` pins.
 fn lightgbm(folders: &[PathBuf]) -> Finding {
     let path = find(folders, native::LIGHTGBM);
-    let found = path.as_ref().map(|_| format!("{} (by native.lock)", native::LIGHTGBM_VERSION));
-    let ok = found.is_some();
+    let found = path.as_deref().map(|path| match sha256(path) {
+        Ok(hash) if pinned_hashes().contains(&hash) => native::LIGHTGBM_VERSION.to_owned(),
+        Ok(_) => "another build".to_owned(),
+        Err(_) => "unreadable".to_owned(),
+    });
+    let ok = found.as_deref() == Some(native::LIGHTGBM_VERSION);
     let remedy = (!ok).then(|| setup(native::LIGHTGBM, folders));
     Finding { name: "LightGBM", used_by: "trees", wanted: native::LIGHTGBM_VERSION.to_owned(), found, path, ok, remedy }
+}
+
+fn sha256(path: &Path) -> std::io::Result<String> {
+    Ok(hex::encode(Sha256::digest(std::fs::read(path)?)))
+}
+
+/// The hashes of the library files that this program was built with.
+fn pinned_hashes() -> Vec<String> {
+    #[derive(serde::Deserialize)]
+    struct Lock {
+        library: Vec<Library>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Library {
+        file: Vec<Pinned>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Pinned {
+        sha256: String,
+    }
+    let lock: Lock = toml::from_str(include_str!("../../../../native.lock")).unwrap_or(Lock { library: Vec::new() });
+    lock.library.into_iter().flat_map(|library| library.file).map(|file| file.sha256).collect()
 }

@@ -95,7 +95,7 @@ impl Library {
         let fail = |what: String| Error::Lightgbm(format!("cannot load {}: {what}", path.display()));
         if !path.is_file() {
             return Err(fail(format!(
-                "there is no such file; run `meuse setup` or set {} to the folder that holds it",
+                "there is no such file; run `scripts/setup` or set {} to the folder that holds it",
                 native::VARIABLE
             )));
         }
@@ -104,13 +104,13 @@ impl Library {
             let words = words(&error, &path);
             let missing_gomp = words.contains("libgomp");
             let remedy =
-                if missing_gomp { "install libgomp1 (`apt-get install libgomp1`)" } else { "run `meuse setup`" };
+                if missing_gomp { "install libgomp1 (`apt-get install libgomp1`)" } else { "run `scripts/setup`" };
             fail(format!("{words}; {remedy}"))
         })?;
         let library = ManuallyDrop::new(library);
         let functions = Functions::find(&library).map_err(|symbol| {
             let needed = native::LIGHTGBM_VERSION;
-            fail(format!("it has no `{symbol}`, so it is not LightGBM {needed}, which is needed; run `meuse setup`"))
+            fail(format!("it has no `{symbol}`, so it is not LightGBM {needed}, which is needed; run `scripts/setup`"))
         })?;
         // Functions that exist only to be looked for.
         let _ = functions.since_4_7;

@@ -328,12 +328,12 @@ fn a_cancelled_training_ends_with_that_word() {
 fn a_missing_or_foreign_library_is_one_sentence() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = super::check(folder.path()).expect_err("the folder is empty").to_string();
-    assert!(error.contains("lib_lightgbm.so: there is no such file; run `meuse setup`"), "{error}");
+    assert!(error.contains("lib_lightgbm.so: there is no such file; run `scripts/setup`"), "{error}");
     let library = folder.path().join(meuse_core::native::LIGHTGBM);
     std::fs::write(&library, [0x2a; 4096]).expect("a file");
     let error = super::check(folder.path()).expect_err("the file is no library").to_string();
     assert!(
-        error.contains("lib_lightgbm.so: invalid ELF header; run `meuse setup`") && !error.contains('\n'),
+        error.contains("lib_lightgbm.so: invalid ELF header; run `scripts/setup`") && !error.contains('\n'),
         "{error}"
     );
     std::fs::remove_file(&library).expect("removed");
