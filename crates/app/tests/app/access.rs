@@ -66,7 +66,7 @@ async fn a_key_stops_when_it_expires(home: TestHome) {
     let (app, admin) = home.first_start().await;
     let new = NewKey { principal: None, note: "for a day".into(), expires_in_days: Some(1) };
     let key = app.create_key(&admin, new).await.expect("it is made");
-    home.clock().advance(DAY - Duration::from_micros(1));
+    home.clock().advance(DAY.saturating_sub(Duration::from_micros(1)));
     let early = enter(&app, &key.secret, None).expect("it is valid until then");
     home.clock().advance(Duration::from_micros(1));
     let (kind, message) = refusal(enter(&app, &key.secret, None));
@@ -328,7 +328,7 @@ fn the_table_of_permissions_is_this() {
     for role in [Role::Viewer, Role::Scientist, Role::Admin] {
         let actions = PERMISSIONS.iter().filter(|(_, least)| *least == role);
         let actions: Vec<&str> = actions.map(|(action, _)| action.words()).collect();
-        table += &format!("{}: {}\n", role.word(), actions.join(", "));
+        table.extend([role.word(), ": ", &actions.join(", "), "\n"]);
     }
     let expected = "\
 viewer: see datasets, export datasets, check recipes, see jobs, see models, call models, see metrics, manage keys of their own

@@ -188,5 +188,8 @@ fn the_published_schema_is_the_one_that_is_enforced() {
         std::fs::write(path, &schema).expect("the published schema can be written");
     }
     let published = std::fs::read_to_string(path).expect("docs/reference/recipe.schema.json");
-    assert!(published == schema, "the schema has changed: run `MEUSE_BLESS=1 cargo test -p meuse-core`, and look at the diff");
+    assert!(
+        published == schema,
+        "the schema has changed: run `MEUSE_BLESS=1 cargo test -p meuse-core`, and look at the diff"
+    );
 }

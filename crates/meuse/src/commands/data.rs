@@ -156,7 +156,11 @@ fn profile(session: &Session, dataset: &str, column: Option<&str>) -> anyhow::Re
             let hint = meuse_core::suggest::hint(name, names.collect::<Vec<_>>());
             anyhow::bail!("{dataset} has no column `{name}`; {hint}");
         };
-        return if session.json { output::json(column) } else { print_column(column, profile.rows) };
+        if session.json {
+            return output::json(column);
+        }
+        print_column(column, profile.rows);
+        return Ok(());
     }
     if session.json {
         return output::json(&profile);
@@ -202,7 +206,7 @@ fn shortened(text: &str) -> String {
     if text.chars().count() <= 24 { text.to_owned() } else { text.chars().take(23).chain(['…']).collect() }
 }
 
-fn print_column(column: &ColumnProfile, rows: u64) -> anyhow::Result<()> {
+fn print_column(column: &ColumnProfile, rows: u64) {
     output::line(&format!("{} ({})", column.name, column.column_type.word()));
     output::line(&format!("  {rows} rows, {} missing, {} distinct", column.missing, column.distinct));
     if let Some(numeric) = &column.numeric {
@@ -226,7 +230,6 @@ fn print_column(column: &ColumnProfile, rows: u64) -> anyhow::Result<()> {
     }
     let frequent = column.frequent.iter().map(|entry| vec![entry.value.clone(), entry.count.to_string()]).collect();
     output::table(&["most frequent", "rows"], &[1], frequent);
-    Ok(())
 }
 
 fn export(session: &Session, dataset: &str, format: Format, out: Option<&Path>) -> anyhow::Result<()> {

@@ -36,10 +36,10 @@ pub(super) fn run(session: &Session, command: Models) -> anyhow::Result<()> {
             let path = format!("/api/v1/models/{name}/aliases/{}", segment(&alias));
             let model: Model = session.client.call(Method::PUT, &path, &AliasRequest { version })?;
             if session.json {
-                output::json(&model)
-            } else {
-                Ok(output::line(&format!("{name}@{alias} is {name}:{version}")))
+                return output::json(&model);
             }
+            output::line(&format!("{name}@{alias} is {name}:{version}"));
+            Ok(())
         }
         Models::Unalias { model, alias } => {
             session.client.delete(&format!("/api/v1/models/{}/aliases/{}", segment(&model), segment(&alias)))?;
@@ -286,7 +286,7 @@ fn compare(session: &Session, versions: &[String]) -> anyhow::Result<()> {
     let better = if comparison.larger_is_better { "larger is better" } else { "smaller is better" };
     match &comparison.best {
         Some(best) => {
-            output::line(&format!("best by {} ({better}) on the rows to choose by: {best}", comparison.metric))
+            output::line(&format!("best by {} ({better}) on the rows to choose by: {best}", comparison.metric));
         }
         None => output::line(&format!("{} is undefined, so none is best", comparison.metric)),
     }

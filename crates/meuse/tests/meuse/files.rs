@@ -83,7 +83,7 @@ fn chinese_files_are_read_as_they_are() {
     // 姓名,城市 / 张三,北京 / 李四,上海 in GB18030.
     let text: &[u8] =
         b"\xd0\xd5\xc3\xfb,\xb3\xc7\xca\xd0\n\xd5\xc5\xc8\xfd,\xb1\xb1\xbe\xa9\n\xc0\xee\xcb\xc4,\xc9\xcf\xba\xa3\n";
-    let path = server.file("people.csv", text.repeat(1));
+    let path = server.file("people.csv", text);
     server.run(&["data", "import", "people", path.to_str().expect("UTF-8"), "--encoding", "gb18030"]);
     let preview = server.json(&["data", "preview", "people"]);
     assert_eq!(preview["columns"], serde_json::json!(["姓名", "城市"]));
