@@ -76,6 +76,7 @@ impl Trees {
     /// # Errors
     /// When LightGBM refuses the matrix.
     pub fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error> {
+        let _turn = crate::lightgbm::turn();
         self.booster.raw_scores(x)
     }
 

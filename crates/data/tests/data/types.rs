@@ -163,25 +163,3 @@ fn rows_keep_their_order() {
     let again = std::fs::read(import(&file).data()).expect("the Parquet file is there");
     assert!(again == std::fs::read(imported.data()).expect("the Parquet file is there"), "the bytes are the same");
 }
-
-#[test]
-fn zz_measure() {
-    let mut file = (0..20).map(|c| format!("c{c}")).collect::<Vec<_>>().join(",") + "\n";
-    for row in 0..1_000_000_u64 {
-        for c in 0..20_u64 {
-            let h = row.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(c * 1_442_695_040_888_963_407) >> 33;
-            if c % 3 == 0 {
-                file.push_str(&format!("t{}", h % 50));
-            } else {
-                file.push_str(&format!("{}", h % 10000));
-            }
-            file.push(if c == 19 { '\n' } else { ',' });
-        }
-    }
-    let t = std::time::Instant::now();
-    let imported = import(&file);
-    eprintln!("import {} MB {:?}", file.len() / 1_000_000, t.elapsed());
-    let t = std::time::Instant::now();
-    let table = imported.table();
-    eprintln!("read {} rows {:?}", table.rows, t.elapsed());
-}

@@ -27,7 +27,7 @@ min_data_in_leaf = 1
 early_stopping_round = 0
 "#;
 
-/// A recipe that takes a second or two.
+/// A recipe that takes some seconds.
 const SHORT: &str = r#"dataset = "credit"
 task = "binary"
 target = "creditability"
@@ -39,8 +39,9 @@ method = "stratified"
 [algorithm]
 name = "lightgbm"
 capacity = "manual"
-num_iterations = 2000
+num_iterations = 6000
 learning_rate = 0.001
+num_leaves = 4
 early_stopping_round = 0
 "#;
 
@@ -66,6 +67,12 @@ fn child_of(id: &str) -> Option<u32> {
     })
 }
 
+/// The child of a job, whatever it does.
+fn working(id: &str) -> u32 {
+    until("a child works", || child_of(id))
+}
+
+/// The child of a job, once it has told that it trains.
 fn boosting(server: &Server, id: &str) -> u32 {
     until("the child trains", || {
         let progress = job(server, id)["progress"]["stage"].clone();
@@ -111,7 +118,7 @@ fn a_killed_server_finds_its_living_child_again_and_registers_one_version() {
     let mut server = Server::start();
     server.import_credit();
     let id = submit(&server, SHORT);
-    let child = boosting(&server, &id);
+    let child = working(&id);
     server.kill();
     server.restart();
     let ended = until("the job has ended", || {
@@ -131,7 +138,7 @@ fn a_job_whose_child_died_with_the_server_is_retried_and_registers_one_version()
     server.expects_warnings = true;
     server.import_credit();
     let id = submit(&server, SHORT);
-    let child = boosting(&server, &id);
+    let child = working(&id);
     server.kill();
     signal(child, Signal::KILL);
     server.restart();

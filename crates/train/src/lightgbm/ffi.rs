@@ -6,6 +6,7 @@
 //! - a dataset copies (bins) the matrix and the fields that it is given, so nothing borrowed outlives a call; a dataset
 //!   made with a reference, and a booster, read the other dataset later, so they hold on to it here;
 //! - the log callback belongs to a thread, and without one the library prints to standard output;
+//! - its number of threads is one for the whole process: see [`super::turn`];
 //! - the library is never unloaded: its OpenMP threads outlive every call.
 #![allow(unsafe_code)]
 

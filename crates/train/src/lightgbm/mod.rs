@@ -14,6 +14,7 @@ pub(crate) mod text;
 pub use ffi::Booster;
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use meuse_core::bundle::{Explanation, Task};
@@ -32,6 +33,17 @@ const DEFAULT_PATIENCE: u32 = 50;
 /// How often figures of rounds are told.
 const PACE: Duration = Duration::from_millis(100);
 
+/// LightGBM keeps its number of threads in one place for the whole process, and every call that is given parameters
+/// sets it. Two trainings side by side that want different numbers end in a division by zero inside the library (seen
+/// with 4.7.0), so they take turns. A job's process trains once and never waits here; the folds of one
+/// cross-validation run side by side, since they all want the same number.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits for this process's turn at LightGBM.
+pub(crate) fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Checks that LightGBM can be loaded from the folder, as a training would do it.
 ///
 /// # Errors
@@ -47,6 +59,7 @@ pub fn check(native: &Path) -> Result<(), Error> {
 /// # Errors
 /// When LightGBM is missing or refuses the parameters, a constrained column is no number, or it was cancelled.
 pub fn learn(parameters: &recipe::Lightgbm, context: &Context<'_>) -> Result<Learnt, Error> {
+    let _turn = turn();
     let library = Library::load(context.native)?;
     let trained = match parameters.capacity {
         Capacity::Manual => manual(parameters, context, &library)?,
