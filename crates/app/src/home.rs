@@ -4,7 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use meuse_store::Secret;
@@ -78,7 +78,9 @@ impl Home {
 }
 
 fn make_folder(folder: &Path) -> std::io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // A folder that was there already may be open to others, and what is made in it would be too.
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o700))
 }
 
 /// Locks the file and writes our pid into it. The kernel lets go of the lock when the process ends, however it ends.

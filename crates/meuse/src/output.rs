@@ -42,8 +42,9 @@ pub(crate) fn table(head: &[&str], right: &[usize], rows: Vec<Vec<String>>) {
     table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     // A line under the head, and none between rows.
     table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
-    table.remove_style(TableComponent::TopBorder).remove_style(TableComponent::BottomBorder);
-    table.set_style(TableComponent::HeaderLines, '─');
+    table.remove_style(TableComponent::TopBorder).remove_style(TableComponent::TopBorderIntersections);
+    table.remove_style(TableComponent::BottomBorder).remove_style(TableComponent::BottomBorderIntersections);
+    table.set_style(TableComponent::HeaderLines, '─').set_style(TableComponent::MiddleHeaderIntersections, '─');
     table.set_header(head);
     table.add_rows(rows);
     for index in right {

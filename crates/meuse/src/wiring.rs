@@ -43,8 +43,17 @@ async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()>
     let listener = TcpListener::bind(listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {listen}: is another server running there?"))?;
     let home = settings.home.clone();
-    let app = App::open(settings).await.map_err(described)?;
-    hand_over_admin_key(&app, config.text("server", "admin_key_file"))?;
+    let key_file = config.text("server", "admin_key_file").map(Path::new);
+    // The first start makes a key that cannot be shown twice, so its place is tried before there is one.
+    let tried = key_file.filter(|_| !home.exists());
+    if let Some(file) = tried {
+        write_whole(file, "", 0o600)?;
+    }
+    let app = App::open(settings).await.map_err(|error| {
+        tried.map(std::fs::remove_file);
+        described(error)
+    })?;
+    hand_over_admin_key(&app, key_file)?;
     app.start();
     let address = listener.local_addr()?;
     if let Some(file) = address_file {
@@ -97,12 +106,12 @@ fn described(error: meuse_app::Error) -> anyhow::Error {
 }
 
 /// Gives the first start's admin key to a file of mode 600, or shows it once.
-fn hand_over_admin_key(app: &App, file: Option<&str>) -> anyhow::Result<()> {
+fn hand_over_admin_key(app: &App, file: Option<&Path>) -> anyhow::Result<()> {
     let Some(key) = app.take_first_key() else { return Ok(()) };
     match file {
         Some(file) => {
-            write_whole(Path::new(file), &format!("{key}\n"), 0o600)?;
-            tracing::info!(file, "this is the first start: the admin key is in this file");
+            write_whole(file, &format!("{key}\n"), 0o600)?;
+            tracing::info!(file = %file.display(), "this is the first start: the admin key is in this file");
         }
         None => eprintln!("This is the first start. The admin key, which is not shown again:\n\n    {key}\n"),
     }
@@ -111,8 +120,9 @@ fn hand_over_admin_key(app: &App, file: Option<&str>) -> anyhow::Result<()> {
 
 fn write_whole(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     let temporary = path.with_extension("part");
+    let _ = std::fs::remove_file(&temporary);
     let mut options = std::fs::OpenOptions::new();
-    let file = options.write(true).create(true).truncate(true).mode(mode).open(&temporary);
+    let file = options.write(true).create_new(true).mode(mode).open(&temporary);
     let mut file = file.with_context(|| format!("cannot write {}", path.display()))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;

@@ -28,6 +28,10 @@ impl Failure {
 
     /// The message for a client. It may quote what the client sent, of which the beginning is enough.
     pub(crate) fn message(&self) -> String {
+        if matches!(self.error, Error::Internal(_)) {
+            // The log has the rest, which may name paths and statements of ours.
+            return "a fault of the server: its log says more under this request's id".to_owned();
+        }
         shortened(&self.error.to_string())
     }
 

@@ -9,6 +9,9 @@ use crate::access::{Action, Caller};
 use crate::data::recipe_is_wrong;
 use crate::{App, Error};
 
+/// The longest recipe, in bytes.
+const LONGEST_RECIPE: usize = 256 << 10;
+
 impl App {
     /// Queues a training. The recipe is checked against the dataset's schema and profile now, not in an hour; a
     /// dataset named without version is the newest one now, and stays that one.
@@ -20,6 +23,9 @@ impl App {
         let model: ModelName = request.model.parse().map_err(|error: meuse_core::names::NameError| {
             Error::invalid("model", error.to_string(), "name the model that the result will be a version of")
         })?;
+        if request.recipe.len() > LONGEST_RECIPE {
+            return Err(Error::TooLarge(format!("a recipe has at most {LONGEST_RECIPE} bytes: list fewer columns")));
+        }
         let parsed = recipe::parse(&request.recipe).map_err(|problems| recipe_is_wrong(&problems))?;
         let version = self.find_version(caller, &parsed.recipe.dataset).await?;
         let (schema, profile) = self.schema_and_profile(&version).await?;

@@ -100,7 +100,7 @@ fn file_name(given: &str) -> Result<String, Error> {
 
 fn check_length(received: u64, declared: Option<u64>) -> Result<(), Error> {
     if let Some(declared) = declared.filter(|declared| *declared != received) {
-        return Err(broken_off(received, &format!("{declared} were declared")));
+        return Err(cut_short(received, &format!("{declared} were declared")));
     }
     if received == 0 {
         return Err(Error::invalid("body", "the file is empty", "send the bytes of a CSV or Parquet file"));
@@ -116,7 +116,16 @@ fn too_large(limit: u64) -> Error {
     ))
 }
 
-fn broken_off(received: u64, reason: &str) -> Error {
+/// What became of a body whose stream ended in an error.
+fn broken_off(received: u64, limit: u64, error: &std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::FileTooLarge => too_large(limit),
+        std::io::ErrorKind::TimedOut => Error::DeadlineExceeded(error.to_string()),
+        _ => cut_short(received, &error.to_string()),
+    }
+}
+
+fn cut_short(received: u64, reason: &str) -> Error {
     Error::invalid("body", format!("the upload broke off after {received} bytes: {reason}"), "send it again")
 }
 
@@ -149,7 +158,7 @@ async fn pass_on(
 ) -> Result<(), Error> {
     let mut bytes = 0;
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| broken_off(bytes, &error.to_string()))?;
+        let chunk = chunk.map_err(|error| broken_off(bytes, limit, &error))?;
         bytes += chunk.len() as u64;
         if bytes > limit {
             return Err(too_large(limit));

@@ -8,6 +8,9 @@ use meuse_core::names::ModelRef;
 use crate::access::{Action, Caller};
 use crate::{App, Error};
 
+/// The most versions of one comparison: nobody reads more columns.
+const MOST_VERSIONS: usize = 20;
+
 impl App {
     /// Compares versions. The metric of choice is the first one's.
     ///
@@ -15,6 +18,10 @@ impl App {
     /// [`Error::Invalid`] when there are none; [`Error::NotFound`].
     pub async fn compare(&self, caller: &Caller, references: &[ModelRef]) -> Result<Comparison, Error> {
         caller.require(Action::ReadModels)?;
+        if references.len() > MOST_VERSIONS {
+            let reason = format!("{} are more than the {MOST_VERSIONS} that one comparison takes", references.len());
+            return Err(Error::invalid("versions", reason, "compare the best of them"));
+        }
         let mut versions = Vec::with_capacity(references.len());
         for reference in references {
             versions.push(self.model_version(caller, reference).await?);

@@ -19,6 +19,9 @@ const DEPLOY: &str = "deploy";
 /// The word of a rollback.
 const ROLLBACK: &str = "rollback";
 
+/// The longest reason, in characters; it stands in the record and in the audit trail for ever.
+const LONGEST_REASON: usize = 1000;
+
 impl App {
     /// Lets a version answer. It is loaded first: what cannot answer is not deployed.
     ///
@@ -88,6 +91,10 @@ impl App {
         model: &ModelRow,
         decision: &Decision<'_>,
     ) -> Result<Route, Error> {
+        if decision.reason.chars().count() > LONGEST_REASON {
+            let reason = format!("it has more than {LONGEST_REASON} characters");
+            return Err(Error::invalid("reason", reason, "say it shorter, and link to the rest"));
+        }
         let new = NewRoute {
             model: &model.id,
             version: decision.version,

@@ -436,7 +436,8 @@ impl Checker<'_> {
             self.report(&format!("{field}.impute"), "a linear model cannot keep a missing code".into(), hint);
         }
         if !column.column_type.is_numeric() && column.categories.is_none() && rule.groups.is_none() {
-            let message = format!("`{}` has more than {MAX_CATEGORIES} different texts", column.name);
+            let message =
+                format!("`{}` has more than {MAX_CATEGORIES} different texts, or very long ones", column.name);
             self.report("drop", message, format!("add \"{}\" to drop", column.name));
         }
         Some(Treatment::Text {

@@ -8,6 +8,7 @@ use meuse_core::api::Preview;
 use meuse_core::schema::{ColumnType, Schema};
 use serde_json::Value;
 
+use crate::profile::shortened;
 use crate::{Error, database};
 
 const ROWS: usize = 50;
@@ -39,7 +40,7 @@ fn json(cell: Cell) -> Value {
         Cell::BigInt(value) => value.into(),
         Cell::Double(value) if value.is_finite() => value.into(),
         Cell::Double(value) => value.to_string().into(),
-        Cell::Text(value) => value.into(),
+        Cell::Text(value) => shortened(value).into(),
         _ => Value::Null,
     }
 }

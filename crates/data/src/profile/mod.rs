@@ -57,6 +57,20 @@ fn group(connection: &Connection, from: &str, name: &str) -> Result<(), Error> {
     Ok(connection.execute_batch(&sql)?)
 }
 
+/// The longest text of a preview or a profile, in characters. A longer one ends in `…`: both are for people, and are
+/// read whole by the server.
+const LONGEST: usize = 200;
+/// The most bytes of the texts that a schema lists for one column.
+const MOST_CATEGORY_BYTES: usize = 1 << 20;
+
+/// The beginning of a long text.
+pub(crate) fn shortened(text: String) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
 fn profile_column(connection: &Connection, column: &Derived) -> Result<ColumnProfile, Error> {
     const SQL: &str = "SELECT count(v), coalesce(sum(n) FILTER (WHERE v IS NULL), 0)::BIGINT, min(v)::VARCHAR, \
                        max(v)::VARCHAR FROM grouped";
@@ -70,7 +84,7 @@ fn profile_column(connection: &Connection, column: &Derived) -> Result<ColumnPro
         missing: missing as u64,
         distinct: distinct as u64,
         numeric: numbers::numeric(connection, column.column_type)?,
-        range: low.zip(high).filter(|_| with_range).map(|(low, high)| [low, high]),
+        range: low.zip(high).filter(|_| with_range).map(|(low, high)| [shortened(low), shortened(high)]),
         frequent: frequent(connection, column.column_type)?,
     })
 }
@@ -86,7 +100,7 @@ fn frequent(connection: &Connection, column_type: ColumnType) -> Result<Vec<Freq
     let mut statement = connection.prepare(&sql)?;
     let rows = statement.query_map([], |row| {
         let value = match row.get(0)? {
-            Cell::Text(text) => text,
+            Cell::Text(text) => shortened(text),
             Cell::BigInt(value) => value.to_string(),
             Cell::Boolean(value) => value.to_string(),
             Cell::Double(value) => number_text(value, column_type).unwrap_or_default(),
@@ -103,5 +117,6 @@ fn list_categories(connection: &Connection, column: &ColumnProfile) -> Result<Op
     }
     let mut statement = connection.prepare("SELECT v FROM grouped WHERE v IS NOT NULL ORDER BY v")?;
     let texts = statement.query_map([], |row| row.get(0))?;
-    Ok(Some(texts.collect::<Result<_, _>>()?))
+    let texts: Vec<String> = texts.collect::<Result<_, _>>()?;
+    Ok(Some(texts).filter(|texts| texts.iter().map(String::len).sum::<usize>() <= MOST_CATEGORY_BYTES))
 }

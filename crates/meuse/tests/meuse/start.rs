@@ -19,6 +19,19 @@ fn the_first_start_makes_a_key_that_only_its_owner_can_read_and_the_second_makes
 }
 
 #[test]
+fn a_key_file_that_cannot_be_written_stops_the_first_start_before_a_key_is_made() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let home = scratch.path().join("home");
+    let mut serve = meuse(scratch.path());
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--home"]).arg(&home);
+    serve.arg("--admin-key-file").arg(scratch.path().join("no/such/folder/admin.key"));
+    let serve = serve.output().expect("meuse runs");
+    assert_eq!(serve.status.code(), Some(1));
+    assert!(told(&serve).contains("cannot write"), "{}", told(&serve));
+    assert!(!home.exists(), "a home whose key nobody has would be locked for ever");
+}
+
+#[test]
 fn two_servers_on_one_home_the_second_refuses_and_names_the_first() {
     let server = Server::start();
     let second = server.serve_command().output().expect("meuse runs");

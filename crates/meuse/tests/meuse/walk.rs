@@ -170,6 +170,17 @@ fn wrong_calls_are_told_what_is_wrong(server: &Server) {
         let (status, answer) = server.http("POST", path, Some(&server.key), b"{\"rows\": [{}]}");
         assert_eq!(status, 404, "{answer}");
     }
+    let many = vec!["credit-scorecard:1"; 21].join(",");
+    let (status, answer) = server.http("GET", &format!("/api/v1/compare?versions={many}"), Some(&server.key), b"");
+    assert_eq!(status, 400, "{answer}");
+    let long = format!("{{\"version\": 1, \"reason\": \"{}\"}}", "x".repeat(1001));
+    let deploy = "/api/v1/models/credit-scorecard/deploy";
+    let (status, answer) = server.http("POST", deploy, Some(&server.key), long.as_bytes());
+    assert!(status == 400 && answer.contains("reason"), "{answer}");
+    let wanted = r#"{"inputs": [], "outputs": [{"name": "label"}, {"name": "label"}]}"#;
+    let infer = "/v2/models/credit-scorecard/infer";
+    let (status, answer) = server.http("POST", infer, Some(&server.key), wanted.as_bytes());
+    assert!(status == 400 && answer.contains("wanted twice"), "{answer}");
     let (status, answer) = server.http("POST", path, None, b"{}");
     assert_eq!(status, 401, "{answer}");
     let (status, answer) = server.http("POST", path, Some("mk_wrong_key"), b"{}");

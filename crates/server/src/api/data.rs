@@ -72,7 +72,7 @@ pub(crate) async fn import(
         remedy: "split the file, or send Parquet instead of CSV",
     };
     let chunks = body::open(&parts.headers, body, limit)?;
-    let chunks = chunks.map_err(|failure| std::io::Error::other(failure.error.to_string())).boxed();
+    let chunks = chunks.map_err(|failure| std::io::Error::new(kind_of(&failure), failure.error.to_string())).boxed();
     let request = ImportRequest { dataset, file, options, length: body::content_length(&parts.headers) };
     let answer = server.app.import(&caller, request, chunks).await?;
     let status = match answer {
@@ -80,6 +80,15 @@ pub(crate) async fn import(
         ImportAnswer::Unchanged { .. } => StatusCode::OK,
     };
     Ok((status, Json(answer)))
+}
+
+/// What went wrong with an upload, in the words of a stream.
+fn kind_of(failure: &Failure) -> std::io::ErrorKind {
+    match failure.status {
+        StatusCode::PAYLOAD_TOO_LARGE => std::io::ErrorKind::FileTooLarge,
+        StatusCode::REQUEST_TIMEOUT => std::io::ErrorKind::TimedOut,
+        _ => std::io::ErrorKind::Other,
+    }
 }
 
 /// What the query of an import says.

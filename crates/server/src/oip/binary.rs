@@ -70,7 +70,13 @@ impl Datatype {
         let elements = bytes.chunks_exact(size);
         Ok(match self {
             Self::Bool => TensorData::Bool(elements.map(|element| element[0] != 0).collect()),
-            Self::Integer(_, signed) => TensorData::I64(elements.map(|element| integer(element, signed)).collect()),
+            Self::Integer(_, signed) => {
+                let numbers = elements.map(|element| integer(element, signed)).collect::<Option<_>>();
+                TensorData::I64(numbers.ok_or_else(|| {
+                    let reason = format!("holds a number above {}", i64::MAX);
+                    Error::invalid(field, reason, "send it as FP64")
+                })?)
+            }
             Self::Fp32 => TensorData::F32(elements.map(|element| f32::from_bits(unsigned(element) as u32)).collect()),
             Self::Bf16 => {
                 TensorData::F32(elements.map(|element| f32::from_bits((unsigned(element) as u32) << 16)).collect())
@@ -87,10 +93,11 @@ fn unsigned(element: &[u8]) -> u64 {
     element.iter().rev().fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
-fn integer(element: &[u8], signed: Signed) -> i64 {
+/// `None` for an unsigned number that 64 signed bits do not hold.
+fn integer(element: &[u8], signed: Signed) -> Option<i64> {
     let unused = 64 - 8 * element.len() as u32;
     let number = unsigned(element);
-    if signed == Signed::Yes { ((number << unused) as i64) >> unused } else { number as i64 }
+    if signed == Signed::Yes { Some(((number << unused) as i64) >> unused) } else { i64::try_from(number).ok() }
 }
 
 /// IEEE 754 binary16.

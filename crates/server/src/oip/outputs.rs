@@ -68,6 +68,10 @@ pub(super) fn choose(request: &InferRequest, bundle: &Loaded) -> Result<Vec<Chos
             let hint = suggest::hint(&wanted.name, declared.iter().map(|(name, _)| *name));
             Error::invalid(format!("outputs[{index}]"), format!("the model has no output `{}`", wanted.name), hint)
         })?;
+        if request.outputs[..index].iter().any(|earlier| earlier.name == wanted.name) {
+            let reason = format!("`{name}` is wanted twice");
+            return Err(Error::invalid(format!("outputs[{index}]"), reason, "name each output once"));
+        }
         Ok(Chosen { name, datatype, is_binary: wanted.parameters.binary_data.unwrap_or(by_default) })
     };
     request.outputs.iter().enumerate().map(choose).collect()
