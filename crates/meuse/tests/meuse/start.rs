@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{Server, meuse, told};
+use crate::support::{Server, meuse, told, until};
 
 #[test]
 fn the_first_start_makes_a_key_that_only_its_owner_can_read_and_the_second_makes_none() {
@@ -114,4 +114,21 @@ fn the_recipe_schema_needs_no_server() {
     let output = meuse(scratch.path()).args(["recipe", "schema"]).output().expect("meuse runs");
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(schema["title"], "Meuse recipe");
+}
+
+#[test]
+fn each_request_is_one_line_of_the_log_and_no_key_is_in_it() {
+    let server = Server::start();
+    assert_eq!(server.http("GET", "/api/v1/me", Some(&server.key), b"").0, 200);
+    assert_eq!(server.http("GET", "/api/v1/nowhere", Some(&server.key), b"").0, 404);
+    // The line is written once the answer is on its way.
+    let log = until("both requests are logged", || Some(server.log()).filter(|log| log.contains("status=404")));
+    let lines_with = |text: &str| log.lines().filter(|line| line.contains(text)).collect::<Vec<_>>();
+    let me = lines_with("route=\"/api/v1/me\"");
+    assert_eq!(me.len(), 1, "{log}");
+    for part in [" INFO ", "request.id=", "method=GET", "status=200", "duration_ms=", "caller=\"admin\""] {
+        assert!(me[0].contains(part), "`{part}` is not in {}", me[0]);
+    }
+    assert_eq!(lines_with("route=\"(none)\"").len(), 1, "{log}");
+    assert!(!log.contains(&server.key), "a key is in the log");
 }

@@ -8,4 +8,3 @@ mod calls;
 mod connections;
 mod document;
 mod harness;
-mod log;
