@@ -120,10 +120,10 @@ pub enum FileFormat {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Encoding {
     /// UTF-8, with or without a byte order mark.
-    #[serde(rename = "utf-8")]
+    #[serde(rename = "utf-8", alias = "utf8")]
     Utf8,
     /// GB18030, the superset of GBK and GB2312.
-    #[serde(rename = "gb18030")]
+    #[serde(rename = "gb18030", alias = "gbk", alias = "gb2312")]
     Gb18030,
 }
 

@@ -48,6 +48,7 @@ pub(crate) enum Command {
     /// Start a server.
     Serve(Serve),
     /// Tell which native libraries are present, in which version, and what to do about those that are not.
+    #[command(after_help = "Example:\n  meuse doctor")]
     Doctor,
     /// Remember a server's address and an API key, read from standard input.
     #[command(after_help = "Example:\n  meuse login http://127.0.0.1:8080 < admin.key")]
@@ -56,6 +57,7 @@ pub(crate) enum Command {
         server: String,
     },
     /// Tell who the key belongs to.
+    #[command(after_help = "Example:\n  meuse whoami")]
     Whoami,
     /// Datasets: import, look at, export.
     #[command(subcommand)]
@@ -158,13 +160,16 @@ pub(crate) enum Data {
         missing: Vec<String>,
     },
     /// List the datasets.
+    #[command(after_help = "Example:\n  meuse data list")]
     List,
     /// Show a version: columns, rows, source.
+    #[command(after_help = "Example:\n  meuse data show credit:1")]
     Show {
         /// `credit`, `credit:1`
         dataset: String,
     },
     /// Show the first rows.
+    #[command(after_help = "Example:\n  meuse data preview credit")]
     Preview {
         /// `credit`, `credit:1`
         dataset: String,
@@ -203,8 +208,10 @@ pub(crate) enum Format {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Recipe {
     /// Print the JSON Schema of a recipe.
+    #[command(after_help = "Example:\n  meuse recipe schema > recipe.schema.json")]
     Schema,
     /// Check a recipe against its dataset.
+    #[command(after_help = "Example:\n  meuse recipe check credit.toml")]
     Check {
         /// The recipe, TOML or JSON; `-` reads standard input.
         file: PathBuf,
@@ -237,18 +244,22 @@ pub(crate) enum Recipe {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Jobs {
     /// List the jobs, newest first.
+    #[command(after_help = "Example:\n  meuse jobs list")]
     List,
     /// Show a job.
+    #[command(after_help = "Example:\n  meuse jobs show 01a2…")]
     Show {
         /// The job's id.
         id: String,
     },
     /// Follow a job to its end.
+    #[command(after_help = "Example:\n  meuse jobs follow 01a2…")]
     Follow {
         /// The job's id.
         id: String,
     },
     /// Ask a job to stop.
+    #[command(after_help = "Example:\n  meuse jobs cancel 01a2…")]
     Cancel {
         /// The job's id.
         id: String,
@@ -258,6 +269,7 @@ pub(crate) enum Jobs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Models {
     /// List the models.
+    #[command(after_help = "Example:\n  meuse models list")]
     List,
     /// Show a model, or one of its versions with its evaluation.
     #[command(after_help = "Example:\n  meuse models show credit-scorecard:1")]
@@ -273,6 +285,7 @@ pub(crate) enum Models {
         versions: Vec<String>,
     },
     /// Let a version answer the calls to its model.
+    #[command(after_help = "Example:\n  meuse models deploy credit-trees:1 --reason \"better on the validation part\"")]
     Deploy {
         /// `credit:1`
         version: String,
@@ -281,6 +294,7 @@ pub(crate) enum Models {
         reason: String,
     },
     /// Go back to the version that answered before.
+    #[command(after_help = "Example:\n  meuse models rollback credit-trees --reason \"too many refusals\"")]
     Rollback {
         /// The model.
         model: String,
@@ -289,18 +303,21 @@ pub(crate) enum Models {
         reason: String,
     },
     /// Show what answered since when, who said so, and why.
+    #[command(after_help = "Example:\n  meuse models routes credit-trees")]
     Routes {
         /// The model.
         model: String,
     },
-    /// Point an alias to a version: `meuse models alias credit:1 champion`.
+    /// Point an alias to a version.
+    #[command(after_help = "Example:\n  meuse models alias credit-trees:1 champion")]
     Alias {
         /// `credit:1`
         version: String,
         /// The alias.
         alias: String,
     },
-    /// Remove an alias: `meuse models unalias credit champion`.
+    /// Remove an alias.
+    #[command(after_help = "Example:\n  meuse models unalias credit-trees champion")]
     Unalias {
         /// The model.
         model: String,
@@ -308,6 +325,7 @@ pub(crate) enum Models {
         alias: String,
     },
     /// Delete a version (`credit:1`) or a model with all its versions (`credit`); not while one is serving.
+    #[command(after_help = "Example:\n  meuse models delete credit-trees:2")]
     Delete {
         /// `credit:1` or `credit`
         model: String,
@@ -317,6 +335,7 @@ pub(crate) enum Models {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// List the entries, oldest first.
+    #[command(after_help = "Example:\n  meuse audit list --limit 1000")]
     List {
         /// Show those after this number.
         #[arg(long, default_value_t = 0)]
@@ -337,8 +356,10 @@ pub(crate) enum Audit {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Projects {
     /// List the projects that the caller may see.
+    #[command(after_help = "Example:\n  meuse projects list")]
     List,
     /// Make a project; its maker becomes its admin.
+    #[command(after_help = "Example:\n  meuse projects create retail")]
     Create {
         /// Its name.
         name: String,
@@ -348,6 +369,7 @@ pub(crate) enum Projects {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Principals {
     /// List the principals of this project.
+    #[command(after_help = "Example:\n  meuse principals list")]
     List,
     /// Make a principal, or give one a role in this project.
     #[command(after_help = "Example:\n  meuse principals add ana --role scientist")]
@@ -363,6 +385,7 @@ pub(crate) enum Principals {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// List the keys of this project.
+    #[command(after_help = "Example:\n  meuse keys list")]
     List,
     /// Make a key; it is shown once.
     #[command(after_help = "Example:\n  meuse keys create --principal ana --expires-in-days 90 --note \"notebook\"")]
@@ -374,10 +397,11 @@ pub(crate) enum Keys {
         #[arg(long, default_value = "")]
         note: String,
         /// Days until it stops [default: never].
-        #[arg(long, value_name = "DAYS")]
+        #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
         expires_in_days: Option<u32>,
     },
     /// Revoke a key; it stops at once.
+    #[command(after_help = "Example:\n  meuse keys revoke 01a2…")]
     Revoke {
         /// The key's id.
         id: String,
@@ -387,9 +411,35 @@ pub(crate) enum Keys {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print each effective setting of a server and where it came from.
+    #[command(after_help = "Example:\n  meuse config show --config meuse.toml")]
     Show {
         /// A TOML file of settings.
         #[arg(long, value_name = "FILE", env = "MEUSE_CONFIG")]
         config: Option<PathBuf>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn leaves(command: &clap::Command, found: &mut Vec<clap::Command>) {
+        let mut inner = command.get_subcommands().peekable();
+        if inner.peek().is_none() {
+            found.push(command.clone());
+        }
+        inner.for_each(|command| leaves(command, found));
+    }
+
+    #[test]
+    fn every_help_shows_an_example() {
+        let mut found = Vec::new();
+        leaves(&Arguments::command(), &mut found);
+        assert!(found.len() > 30, "{}", found.len());
+        for command in found {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.starts_with("Example"), "`{}` shows no example", command.get_name());
+        }
+    }
 }

@@ -79,6 +79,9 @@ impl Client {
                  (a server's first start writes the admin key to the file that --admin-key-file names)"
             );
         };
+        if !["http://", "https://"].iter().any(|scheme| url.starts_with(scheme)) {
+            bail!("`{url}` is not the address of a server: write it as in {DEFAULT_URL}");
+        }
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(Duration::from_secs(10)))

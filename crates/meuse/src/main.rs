@@ -16,10 +16,12 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     let arguments = arguments::Arguments::parse();
+    let json = arguments.json;
     match commands::run(arguments) {
         Ok(code) => code,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            output::error(&error);
+            output::error(&error, json);
             ExitCode::FAILURE
         }
     }

@@ -9,19 +9,42 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
+use meuse_core::api::{ErrorBody, ErrorDetail};
+
 use crate::client::Refused;
 
-/// Prints an error with its cause and, from a server, its field, hint and request id.
-pub(crate) fn error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
-    if let Some(Refused(detail)) = error.downcast_ref::<Refused>() {
-        if let Some(hint) = &detail.hint {
-            eprintln!("hint: {hint}");
-        }
-        if detail.kind == "internal" {
-            eprintln!("the server's log says more under request {}", detail.request_id);
-        }
+/// Prints an error with its cause and, from a server, its hint and request id; with `--json` as the server's own body
+/// on standard output.
+pub(crate) fn error(error: &anyhow::Error, as_json: bool) {
+    use std::io::Write as _;
+    let refused = error.downcast_ref::<Refused>().map(|Refused(detail)| detail);
+    if as_json {
+        let own = || ErrorDetail {
+            kind: "command".into(),
+            message: format!("{error:#}"),
+            field: None,
+            hint: None,
+            request_id: String::new(),
+        };
+        let body = ErrorBody { error: refused.cloned().unwrap_or_else(own) };
+        let _ = json(&body);
+        return;
     }
+    // A reader of standard error that has gone away is no reason to panic.
+    let mut stderr = std::io::stderr();
+    let _ = writeln!(stderr, "error: {error:#}");
+    if let Some(hint) = refused.and_then(|detail| detail.hint.as_ref()) {
+        let _ = writeln!(stderr, "hint: {hint}");
+    }
+    if let Some(detail) = refused.filter(|detail| detail.kind == "internal") {
+        let _ = writeln!(stderr, "the server's log says more under request {}", detail.request_id);
+    }
+}
+
+/// Whether all that went wrong is that the reader of our output has gone away (`| head`).
+pub(crate) fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let is_pipe = |error: &std::io::Error| error.kind() == std::io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<std::io::Error>().is_some_and(is_pipe)
 }
 
 /// Prints a value as indented JSON.

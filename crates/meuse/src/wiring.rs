@@ -41,7 +41,13 @@ async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()>
     meuse_engine::init(&settings.native)?;
     let listen = config.text("server", "listen").context("server.listen is empty; write an address and a port")?;
     let listener = TcpListener::bind(listen).await;
-    let listener = listener.with_context(|| format!("cannot listen on {listen}: is another server running there?"))?;
+    let listener = listener.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!("cannot listen on {listen}: another server is running there"),
+        std::io::ErrorKind::InvalidInput => {
+            anyhow::anyhow!("`{listen}` is not an address and a port: write it as in 127.0.0.1:8080")
+        }
+        _ => anyhow::anyhow!("cannot listen on {listen}: {error}"),
+    })?;
     let home = settings.home.clone();
     let key_file = config.text("server", "admin_key_file").map(Path::new);
     // The first start makes a key that cannot be shown twice, so its place is tried before there is one.
@@ -71,6 +77,10 @@ fn app_config(config: &Config) -> anyhow::Result<AppConfig> {
     let home = std::path::absolute(home).with_context(|| format!("`{home}` is not a path"))?;
     let mut settings = AppConfig::new(home, job_program()?, native_folder()?);
     settings.database = config.text("server", "database").map(str::to_owned);
+    let is_known = |url: &String| ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+    if settings.database.as_ref().is_some_and(|url| !is_known(url)) {
+        bail!("server.database is neither postgres://… nor postgresql://…; leave it out for SQLite in the home folder");
+    }
     let number = |section, key| config.number(section, key);
     if let Some(mebibytes) = number("server", "max_upload_mib")? {
         settings.max_upload_bytes = (mebibytes as u64) << 20;
@@ -193,6 +203,9 @@ pub(crate) fn job_program() -> anyhow::Result<PathBuf> {
 
 /// Verifies the audit trail of a home folder that no server needs to hold.
 pub(crate) fn verify_home(home: &Path) -> anyhow::Result<AuditVerification> {
+    if !home.join("secret").exists() {
+        bail!("{} is not the home folder of a Meuse server: it has no `secret`", home.display());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(meuse_app::audit::verify_home(home)).map_err(described)
 }

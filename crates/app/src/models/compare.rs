@@ -36,13 +36,22 @@ fn comparison(versions: Vec<ModelVersion>) -> Result<Comparison, Error> {
     };
     let (metric, larger_is_better) = (first.evaluation.metric.clone(), first.evaluation.larger_is_better);
     let notes = notes(&versions, &metric);
-    let best = best(&versions, &metric, larger_is_better);
+    let best = best(&versions, &metric, larger_is_better).filter(|_| answer_one_question(&versions));
     let compared = versions.into_iter().map(|version| ComparedVersion {
         name: format!("{}:{}", version.model, version.version),
         algorithm: version.manifest.algorithm,
         evaluation: version.evaluation,
     });
     Ok(Comparison { metric, larger_is_better, best, versions: compared.collect(), notes })
+}
+
+/// Whether the versions predict the same target of the same dataset; otherwise none is better than another.
+fn answer_one_question(versions: &[ModelVersion]) -> bool {
+    let question = |version: &ModelVersion| {
+        let manifest = &version.manifest;
+        (manifest.task, manifest.target.clone(), manifest.lineage.dataset.name.clone())
+    };
+    versions.windows(2).all(|pair| question(&pair[0]) == question(&pair[1]))
 }
 
 fn validation_value(evaluation: &Evaluation, metric: &str) -> Option<f64> {

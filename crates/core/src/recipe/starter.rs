@@ -63,6 +63,18 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
     }
     let positive = positive_of(target, options.positive.as_deref(), task)
         .map_err(|hint| problem("positive", format!("`{}` has no such value", options.target), hint))?;
+    if let Some(column) = options.split_column.as_ref().and_then(|column| profile.column(column)) {
+        let parts = |words: &[&str]| column.frequent.iter().any(|entry| means(&entry.value, words));
+        if !parts(&TRAINING) || !parts(&TEST) {
+            let values = column.frequent.iter().take(6).map(|entry| format!("`{}`", entry.value));
+            let values = values.collect::<Vec<_>>().join(", ");
+            let message =
+                format!("`{}` does not say which rows are train and which are test: it holds {values}", column.name);
+            let hint =
+                "its values should begin with `train`, `valid` and `test`; for others, write [split] by hand".into();
+            return Err(problem("split_column", message, hint));
+        }
+    }
     let draft = Draft { options, schema, profile, task, algorithm, positive };
     Ok(draft.write())
 }
@@ -88,6 +100,24 @@ fn positive_of(target: &ColumnProfile, asked: Option<&str>, task: Task) -> Resul
     }
     let rarer = target.frequent.iter().rev().min_by_key(|entry| entry.count);
     Ok(rarer.map(|entry| entry.value.clone()))
+}
+
+/// How values of a split column that mean the training, validation and test part begin.
+const TRAINING: [&str; 1] = ["train"];
+const VALIDATION: [&str; 3] = ["valid", "dev", "eval"];
+const TEST: [&str; 3] = ["test", "holdout", "hold-out"];
+
+fn means(value: &str, beginnings: &[&str]) -> bool {
+    let value = value.to_lowercase();
+    beginnings.iter().any(|beginning| value.starts_with(beginning))
+}
+
+/// A column that holds nothing but the names of parts would give the split away to the model.
+fn looks_like_a_split(column: &ColumnProfile) -> Option<String> {
+    let is_part = |value: &str| [&TRAINING[..], &VALIDATION, &TEST].iter().any(|words| means(value, words));
+    let values = || column.frequent.iter().map(|entry| entry.value.as_str());
+    let all = column.distinct >= 2 && column.distinct <= 3 && values().all(is_part);
+    all.then(|| format!("looks like a split; to use it: --split-column {}", column.name))
 }
 
 struct Draft<'a> {
@@ -151,6 +181,9 @@ impl Draft<'_> {
 
     fn reason_to_drop(&self, column: &ColumnProfile) -> Option<String> {
         let values = self.profile.rows - column.missing;
+        if let Some(reason) = looks_like_a_split(column) {
+            return Some(reason);
+        }
         let is_text = self.schema.column(&column.name).is_some_and(|column| !column.column_type.is_numeric());
         if column.distinct == 0 {
             return Some("has no values".into());
@@ -181,20 +214,19 @@ impl Draft<'_> {
     fn split_by_column(&self, column: &str, text: &mut String) {
         let values = self.profile.column(column).map(|column| column.frequent.iter().map(|entry| entry.value.as_str()));
         let values: Vec<&str> = values.into_iter().flatten().collect();
-        let those = |prefixes: &[&str]| {
-            let matching =
-                values.iter().filter(|value| prefixes.iter().any(|prefix| value.to_lowercase().starts_with(prefix)));
+        let those = |beginnings: &[&str]| {
+            let matching = values.iter().filter(|value| means(value, beginnings));
             matching.map(|value| quoted(value)).collect::<Vec<_>>().join(", ")
         };
         let _ = writeln!(text, "method = \"column\"");
         let _ = writeln!(text, "column = {}", quoted(column));
-        let _ = writeln!(text, "training = [{}]", those(&["train"]));
+        let _ = writeln!(text, "training = [{}]", those(&TRAINING));
         let _ = writeln!(
             text,
             "validation = [{}]                # none: choices are made by cross-validation inside the training part",
-            those(&["valid", "dev", "eval"])
+            those(&VALIDATION)
         );
-        let _ = writeln!(text, "test = [{}]", those(&["test", "holdout", "hold-out"]));
+        let _ = writeln!(text, "test = [{}]", those(&TEST));
     }
 
     fn preprocessing(&self, text: &mut String) {
@@ -219,7 +251,7 @@ impl Draft<'_> {
     fn algorithm(&self, text: &mut String) {
         let body = match self.algorithm {
             "lightgbm" => {
-                "capacity = \"auto\"              # leaves, rate and rounds by cross-validation inside the training part\nclass_weight = \"none\"          # \"balanced\" lifts the rarer class, and its probabilities with it"
+                "capacity = \"auto\"              # leaves, rate and rounds by cross-validation inside the training part"
             }
             "scorecard" => {
                 "base_score = 600               # points at the base odds\nbase_odds = 0.05263157894736842 # 1 : 19, positive : negative\npoints_to_double_odds = 50     # so many points more halve the odds of the positive class\nmin_information_value = 0.02   # weaker columns are left out"
@@ -227,6 +259,12 @@ impl Draft<'_> {
             _ => "l1 = 0.0\nl2 = 1.0                       # scikit-learn's C is 1 / l2",
         };
         let _ = writeln!(text, "\n[algorithm]\nname = {:?}\n{body}", self.algorithm);
+        if self.algorithm == "lightgbm" && self.task == Task::Binary {
+            let _ = writeln!(
+                text,
+                "class_weight = \"none\"          # \"balanced\" lifts the rarer class, and its probabilities with it"
+            );
+        }
         if self.algorithm == "lightgbm" {
             let _ = writeln!(
                 text,

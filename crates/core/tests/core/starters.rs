@@ -47,6 +47,25 @@ fn a_split_column_without_validation_leaves_the_choice_to_cross_validation() {
 }
 
 #[test]
+fn a_column_that_looks_like_a_split_is_no_feature() {
+    let (mut schema, mut profile) = (schema(), profile());
+    schema.columns[3].name = "part".into();
+    profile.columns[3].name = "part".into();
+    profile.columns[3].frequent[0].value = "train".into();
+    profile.columns[3].frequent[1].value = "test".into();
+    let text = starter(&options(None), &schema, &profile).expect("the data is fit for it");
+    assert!(text.contains("# part: looks like a split; to use it: --split-column part"), "{text}");
+    assert_eq!(parse(&text).expect("a recipe").recipe.drop, ["part"]);
+}
+
+#[test]
+fn a_split_column_that_names_no_parts_is_refused_with_its_values() {
+    let options = StarterOptions { split_column: Some("housing".into()), ..options(None) };
+    let message = starter(&options, &schema(), &profile()).expect_err("no parts").to_string();
+    assert!(message.contains("it holds `own`, `rent`"), "{message}");
+}
+
+#[test]
 fn what_cannot_be_predicted_is_said_with_the_nearest_name() {
     let cases = [
         (StarterOptions { target: "creditabilty".into(), ..options(None) }, "did you mean `creditability`?"),

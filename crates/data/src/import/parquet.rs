@@ -28,7 +28,11 @@ pub(super) fn columns(connection: &Connection, path: &Path, missing: &[String]) 
 /// What DuckDB says of a file that it cannot read, as a refusal.
 pub(super) fn damaged(error: Error) -> Error {
     let Error::Database(text) = error else { return error };
-    let first = text.lines().next().unwrap_or_default().to_owned();
+    // DuckDB names the file where it lies on the server, which is nothing to the one who sent it.
+    let is_path = |word: &str| word.trim_start_matches(['\'', '"']).starts_with('/');
+    let first = text.lines().next().unwrap_or_default();
+    let words: Vec<&str> = first.split(' ').map(|word| if is_path(word) { "the file" } else { word }).collect();
+    let first = words.join(" ");
     Error::refused("", format!("the Parquet file is damaged or cut short: {first}"), "write or upload it again")
 }
 

@@ -66,6 +66,9 @@ pub(super) fn keys(session: &Session, command: Keys) -> anyhow::Result<()> {
         }
         Keys::Revoke { id } => {
             session.client.delete(&format!("/api/v1/keys/{}", segment(&id)))?;
+            if session.json {
+                return output::json(&serde_json::json!({ "revoked": id }));
+            }
             eprintln!("the key {id} is revoked");
             Ok(())
         }

@@ -43,7 +43,11 @@ fn word(format: Format) -> &'static str {
 
 fn import(session: &Session, name: &str, file: &Path, mut query: Vec<String>) -> anyhow::Result<ExitCode> {
     let source = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let length = source.metadata()?.len();
+    let metadata = source.metadata()?;
+    if !metadata.is_file() {
+        anyhow::bail!("{} is not a file: name a CSV or Parquet file", file.display());
+    }
+    let length = metadata.len();
     let file_name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     query.push(format!("file={}", segment(&file_name)));
     let path = format!("/api/v1/datasets/{}/versions?{}", segment(name), query.join("&"));
@@ -249,6 +253,10 @@ fn export(session: &Session, dataset: &str, format: Format, out: Option<&Path>) 
         return Err(error);
     }
     std::fs::rename(&temporary, out).with_context(|| format!("cannot write {}", out.display()))?;
+    if session.json {
+        let bytes = std::fs::metadata(out)?.len();
+        return output::json(&serde_json::json!({ "file": out.display().to_string(), "bytes": bytes }));
+    }
     eprintln!("wrote {}", out.display());
     Ok(())
 }

@@ -141,7 +141,7 @@ fn sha256(path: &Path) -> std::io::Result<String> {
     Ok(hex::encode(Sha256::digest(std::fs::read(path)?)))
 }
 
-/// The hashes of the library files that this program was built with.
+/// The hashes of the LightGBM files that this program was built for.
 fn pinned_hashes() -> Vec<String> {
     #[derive(serde::Deserialize)]
     struct Lock {
@@ -149,6 +149,7 @@ fn pinned_hashes() -> Vec<String> {
     }
     #[derive(serde::Deserialize)]
     struct Library {
+        name: String,
         file: Vec<Pinned>,
     }
     #[derive(serde::Deserialize)]
@@ -156,5 +157,6 @@ fn pinned_hashes() -> Vec<String> {
         sha256: String,
     }
     let lock: Lock = toml::from_str(include_str!("../../../../native.lock")).unwrap_or(Lock { library: Vec::new() });
-    lock.library.into_iter().flat_map(|library| library.file).map(|file| file.sha256).collect()
+    let lightgbm = lock.library.into_iter().filter(|library| library.name == "lightgbm");
+    lightgbm.flat_map(|library| library.file).map(|file| file.sha256).collect()
 }

@@ -43,8 +43,7 @@ pub(super) fn run(session: &Session, command: Models) -> anyhow::Result<()> {
         }
         Models::Unalias { model, alias } => {
             session.client.delete(&format!("/api/v1/models/{}/aliases/{}", segment(&model), segment(&alias)))?;
-            eprintln!("{model}@{alias} is no more");
-            Ok(())
+            removed(session, &format!("{model}@{alias}"))
         }
         Models::Delete { model } => delete(session, &model),
     }
@@ -61,7 +60,14 @@ fn delete(session: &Session, model: &str) -> anyhow::Result<()> {
         ),
     };
     session.client.delete(&path)?;
-    eprintln!("deleted {model}");
+    removed(session, model)
+}
+
+fn removed(session: &Session, what: &str) -> anyhow::Result<()> {
+    if session.json {
+        return output::json(&json!({ "removed": what }));
+    }
+    eprintln!("removed {what}");
     Ok(())
 }
 
@@ -288,7 +294,7 @@ fn compare(session: &Session, versions: &[String]) -> anyhow::Result<()> {
         Some(best) => {
             output::line(&format!("best by {} ({better}) on the rows to choose by: {best}", comparison.metric));
         }
-        None => output::line(&format!("{} is undefined, so none is best", comparison.metric)),
+        None => output::line("none is best: they answer different questions, or the metric is undefined for one"),
     }
     Ok(())
 }

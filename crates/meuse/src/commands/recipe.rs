@@ -18,10 +18,14 @@ pub(super) fn run(session: &Session, command: Recipe) -> anyhow::Result<ExitCode
             let request = RecipeInit { dataset, target, algorithm, split_column, positive };
             let text = session.client.post_text("/api/v1/recipes/init", &request)?;
             match out {
+                None if session.json => output::json(&serde_json::json!({ "recipe": text }))?,
                 None => output::line(text.trim_end()),
                 Some(path) => {
                     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
                     let path = path.display();
+                    if session.json {
+                        output::json(&serde_json::json!({ "file": path.to_string() }))?;
+                    }
                     eprintln!("wrote {path}; next: meuse train {path} --model NAME --follow");
                 }
             }
@@ -35,7 +39,7 @@ fn check(session: &Session, recipe: String) -> anyhow::Result<ExitCode> {
     if session.json {
         output::json(&check)?;
     } else if check.valid {
-        output::line("the recipe can be trained");
+        output::line("the recipe fits its dataset");
     } else {
         for problem in &check.problems {
             output::line(&problem.to_string());

@@ -1,4 +1,5 @@
-//! What survives: a killed child, a killed server, a job that is asked to stop, a database from a newer Meuse.
+//! What survives: a killed child, a killed server, a job that is asked to stop, a recipe that
+//! cannot be trained.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -172,4 +173,24 @@ fn a_recipe_that_cannot_be_trained_is_refused_at_once_with_its_lines() {
         assert!(!checked.status.success() && said.contains(expected), "{to}: {said}");
     }
     assert!(server.json(&["jobs", "list"])["items"].as_array().is_some_and(|jobs| jobs.len() == 1), "the import only");
+}
+
+#[test]
+fn a_split_that_leaves_a_class_out_fails_with_the_part_and_registers_nothing() {
+    let server = Server::start();
+    let row = |index: usize| {
+        let (part, class) =
+            if index.is_multiple_of(4) { ("test", "good") } else { ("train", ["good", "bad"][index % 2]) };
+        format!("{},{part},{class}\n", index * 7 % 31)
+    };
+    let rows: String = (0..200).map(row).collect();
+    let data = server.file("parts.csv", format!("amount,part,class\n{rows}"));
+    server.run(&["data", "import", "parts", data.to_str().expect("UTF-8")]);
+    let recipe = server.path("parts.toml");
+    let recipe = recipe.to_str().expect("UTF-8");
+    let init = ["recipe", "init", "--dataset", "parts", "--target", "class", "--split-column", "part", "--out", recipe];
+    server.run(&init);
+    let message = server.fails(&["train", recipe, "--model", "lopsided", "--follow"]);
+    assert!(message.contains("test") && message.contains("bad"), "{message}");
+    assert_eq!(server.json(&["models", "list"])["items"], serde_json::json!([]));
 }

@@ -29,6 +29,9 @@ fn each_broken_file_is_named_and_nothing_is_left_behind() {
     refused(&server, "latin.csv", b"name,age\ncaf\xe9 \x81\x20,3\nx,4\n", &["--encoding"]);
     refused(&server, "nul.csv", b"a,b\n1,2\n3,\x004\n", &["NUL"]);
     refused(&server, "cut.parquet", b"PAR1\x15\x04\x15\x10not the rest", &["Parquet"]);
+    let path = server.file("cut.parquet", b"PAR1\x15\x04\x15\x10not the rest");
+    let message = server.fails(&["data", "import", "broken", path.to_str().expect("UTF-8")]);
+    assert!(!message.contains("/work/"), "it names no path of the server: {message}");
     let listed = server.json(&["data", "list"]);
     assert_eq!(listed["items"], serde_json::json!([]), "no dataset was made");
 }
@@ -88,6 +91,12 @@ fn chinese_files_are_read_as_they_are() {
     let preview = server.json(&["data", "preview", "people"]);
     assert_eq!(preview["columns"], serde_json::json!(["姓名", "城市"]));
     assert_eq!(preview["rows"][0], serde_json::json!(["张三", "北京"]));
+
+    // The same by detection, which needs a text long enough to tell.
+    let long = [&text[..10], &text[10..].repeat(20)].concat();
+    let path = server.file("detected.csv", long);
+    server.run(&["data", "import", "detected", path.to_str().expect("UTF-8")]);
+    assert_eq!(server.json(&["data", "preview", "detected"])["rows"][39], serde_json::json!(["李四", "上海"]));
 
     let marked = server.file("marked.csv", "\u{feff}名,数\n甲,1\n乙,2\n");
     server.run(&["data", "import", "marked", marked.to_str().expect("UTF-8")]);

@@ -82,6 +82,39 @@ fn a_native_library_of_the_wrong_kind_is_one_sentence_and_an_exit_code() {
 }
 
 #[test]
+fn doctor_is_not_taken_in_by_another_library_of_that_name() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    for file in ["libonnxruntime.so", "libduckdb.so"] {
+        std::os::unix::fs::symlink(crate::support::native().join(file), scratch.path().join(file)).expect("a link");
+    }
+    let imposter = scratch.path().join("lib_lightgbm.so");
+    std::os::unix::fs::symlink(crate::support::native().join("libduckdb.so"), imposter).expect("a link");
+    let doctor = meuse(scratch.path()).env("MEUSE_NATIVE_DIR", scratch.path()).args(["--json", "doctor"]).output();
+    let doctor = doctor.expect("meuse runs");
+    assert_eq!(doctor.status.code(), Some(1), "{}", told(&doctor));
+    let report: serde_json::Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let lost: Vec<_> =
+        findings.iter().filter(|finding| finding["ok"] == false).map(|finding| &finding["name"]).collect();
+    assert_eq!(lost, ["LightGBM"], "{report}");
+}
+
+#[test]
+fn a_setting_that_cannot_be_meant_stops_before_anything_is_made() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let home = scratch.path().join("home");
+    for (flag, value, expected) in
+        [("--database", "mysql://x", "neither postgres://"), ("--listen", "nonsense", "is not an address and a port")]
+    {
+        let serve =
+            meuse(scratch.path()).args(["serve", flag, value, "--home"]).arg(&home).output().expect("meuse runs");
+        assert_eq!(serve.status.code(), Some(1));
+        assert!(told(&serve).contains(expected), "{}", told(&serve));
+        assert!(!home.exists(), "nothing half-done is left behind");
+    }
+}
+
+#[test]
 fn doctor_finds_everything_after_setup() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let doctor = meuse(scratch.path()).args(["--json", "doctor"]).output().expect("meuse runs");

@@ -28,6 +28,7 @@ fn from_a_file_to_an_answered_call() {
     the_record_of_a_version_is_whole(&server);
     the_answer_has_everything(&server);
     routes_are_appended_and_rolled_back(&server);
+    every_command_answers_in_json(&server);
     what_serves_cannot_be_deleted(&server);
     wrong_calls_are_told_what_is_wrong(&server);
     strangers_see_nothing(&server);
@@ -117,6 +118,43 @@ fn routes_are_appended_and_rolled_back(server: &Server) {
     server.run(&["models", "alias", "credit-scorecard:2", "challenger"]);
     assert_eq!(server.json(&["predict", "credit-scorecard@challenger", "--rows", &rows])["version"], 2);
     server.run(&["models", "unalias", "credit-scorecard", "challenger"]);
+}
+
+fn every_command_answers_in_json(server: &Server) {
+    let recipe = checkout().join("examples/credit/scorecard.toml");
+    let (recipe, out) = (recipe.to_str().expect("UTF-8"), server.path("out.csv"));
+    let rows = serde_json::to_string(&applicants()).expect("JSON");
+    server.run(&["models", "alias", "credit-trees:1", "spare"]);
+    let commands: [&[&str]; 22] = [
+        &["doctor"],
+        &["config", "show"],
+        &["whoami"],
+        &["data", "list"],
+        &["data", "show", "credit"],
+        &["data", "preview", "credit"],
+        &["data", "profile", "credit", "--column", "age_in_years"],
+        &["data", "export", "credit", "--out", out.to_str().expect("UTF-8")],
+        &["recipe", "schema"],
+        &["recipe", "check", recipe],
+        &["recipe", "init", "--dataset", "credit", "--target", "creditability"],
+        &["jobs", "list"],
+        &["models", "list"],
+        &["models", "show", "credit-trees"],
+        &["models", "show", "credit-trees@spare"],
+        &["models", "unalias", "credit-trees", "spare"],
+        &["predict", "credit-scorecard", "--rows", &rows],
+        &["projects", "list"],
+        &["principals", "list"],
+        &["keys", "list"],
+        &["audit", "list"],
+        &["audit", "verify"],
+    ];
+    for command in commands {
+        server.json(command);
+    }
+    let output = server.command(&["--json", "models", "show", "nothing:1"]).output().expect("meuse runs");
+    let error: Value = serde_json::from_slice(&output.stdout).expect("errors are JSON too");
+    assert_eq!((&error["error"]["kind"], output.status.code()), (&json!("not_found"), Some(1)));
 }
 
 fn what_serves_cannot_be_deleted(server: &Server) {
