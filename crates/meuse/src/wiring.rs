@@ -50,6 +50,8 @@ async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()>
     })?;
     let home = settings.home.clone();
     let key_file = config.text("server", "admin_key_file").map(Path::new);
+    // Heard from here on, so that whoever reads the address can ask for an orderly stop.
+    let stop = stop_on_signal()?;
     // The first start makes a key that cannot be shown twice, so its place is tried before there is one.
     let tried = key_file.filter(|_| !home.exists());
     if let Some(file) = tried {
@@ -66,7 +68,6 @@ async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()>
         write_whole(file, &format!("http://{address}\n"), 0o644)?;
     }
     tracing::info!(address = %address, home = %home.display(), version = env!("CARGO_PKG_VERSION"), "meuse is serving");
-    let stop = stop_on_signal()?;
     meuse_server::serve(app, listener, serve_options(config)?, stop).await;
     tracing::info!("meuse has stopped");
     Ok(())

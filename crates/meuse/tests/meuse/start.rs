@@ -82,6 +82,31 @@ fn a_native_library_of_the_wrong_kind_is_one_sentence_and_an_exit_code() {
 }
 
 #[test]
+fn a_native_library_of_another_version_is_one_sentence_with_both_versions() {
+    // The two entries of `OrtApiBase`, as `onnxruntime_c_api.h` has them.
+    const STUB: &str = "static const void* api(unsigned v) { (void)v; return 0; }\n\
+        static const char* version(void) { return \"1.20.0\"; }\n\
+        struct base { const void* (*api)(unsigned); const char* (*version)(void); };\n\
+        static const struct base BASE = { api, version };\n\
+        const struct base* OrtGetApiBase(void) { return &BASE; }\n";
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let source = scratch.path().join("stub.c");
+    std::fs::write(&source, STUB).expect("a file");
+    let library = scratch.path().join("libonnxruntime.so");
+    let compiled =
+        std::process::Command::new("gcc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status();
+    assert!(compiled.expect("gcc, which scripts/setup installs").success());
+    let home = scratch.path().join("home");
+    let mut serve = meuse(scratch.path());
+    let serve = serve.env("MEUSE_NATIVE_DIR", scratch.path()).args(["serve", "--home"]).arg(&home).output();
+    let serve = serve.expect("meuse runs");
+    assert_eq!(serve.status.code(), Some(1));
+    let said = told(&serve);
+    assert!(said.contains("1.20.0") && said.contains("1.31.1") && said.contains("scripts/setup"), "{said}");
+    assert!(!home.exists(), "nothing half-done is left behind");
+}
+
+#[test]
 fn doctor_is_not_taken_in_by_another_library_of_that_name() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     for file in ["libonnxruntime.so", "libduckdb.so"] {
