@@ -5,6 +5,14 @@ import type { MessageKey } from './lib/i18n.svelte.ts'
 import { match, type Params } from './lib/match.ts'
 import type { Action } from './lib/types.ts'
 import Home from './pages/home/Home.svelte'
+import Compare from './pages/Compare.svelte'
+import Job from './pages/Job.svelte'
+import Jobs from './pages/Jobs.svelte'
+import Model from './pages/Model.svelte'
+import Models from './pages/Models.svelte'
+import Train from './pages/Train.svelte'
+import Try from './pages/Try.svelte'
+import Version from './pages/Version.svelte'
 
 interface Entry {
   pattern: string
@@ -14,6 +22,14 @@ interface Entry {
 
 const ROUTES: Entry[] = [
   { pattern: '/', page: Home },
+  { pattern: '/train', page: Train },
+  { pattern: '/jobs', page: Jobs },
+  { pattern: '/jobs/:id', page: Job },
+  { pattern: '/models', page: Models },
+  { pattern: '/models/:name', page: Model },
+  { pattern: '/models/:name/try', page: Try },
+  { pattern: '/models/:name/:version', page: Version },
+  { pattern: '/compare', page: Compare },
 ]
 
 export interface NavigationEntry {
@@ -28,6 +44,9 @@ export interface NavigationEntry {
 
 export const NAVIGATION: NavigationEntry[] = [
   { href: '/', name: 'nav.home', icon: 'home' },
+  { href: '/train', name: 'nav.train', icon: 'train', may: 'train' },
+  { href: '/jobs', name: 'nav.jobs', icon: 'jobs' },
+  { href: '/models', name: 'nav.models', icon: 'models' },
 ]
 
 export function find(path: string): { page: Component<any>; params: Params } | null {

@@ -1,0 +1,54 @@
+// What a person most likely wants, from the columns of a data set: filled in before anything is asked. Pure.
+import type { ColumnProfile, ColumnSchema, Profile } from '../lib/types.ts'
+
+const TARGET_NAMES = /^(target|label|class|outcome|y|default(ed)?|churn(ed)?|bad|fraud|creditability|目标|标签|违约|逾期)$/i
+const TRAINING = /^train/i
+const TEST = /^(test|holdout|hold-out)/i
+const OTHER = /^(valid|dev|eval)/i
+
+/// The column to predict: one with a telling name, else the last one that a model can predict.
+export function likelyTarget(columns: ColumnSchema[], profile: Profile | undefined): string | undefined {
+  const named = columns.find((column) => TARGET_NAMES.test(column.name))
+  if (named) return named.name
+  return columns.findLast((column) => isPredictable(column, profile?.columns.find((one) => one.name === column.name)))?.name
+}
+
+/// Two values, or a number: the same rule as the server's.
+export function isPredictable(column: ColumnSchema, profile: ColumnProfile | undefined): boolean {
+  if (profile) return profile.distinct === 2 || (profile.distinct > 2 && (column.type === 'integer' || column.type === 'number'))
+  return column.categories?.length === 2 || column.type === 'integer' || column.type === 'number' || column.type === 'boolean'
+}
+
+/// A column that holds nothing but the names of parts, the training and the test part among them.
+export function splitColumns(columns: ColumnSchema[]): string[] {
+  return columns
+    .filter(({ categories }) => {
+      if (!categories || categories.length < 2 || categories.length > 3) return false
+      const all = categories.every((one) => TRAINING.test(one) || TEST.test(one) || OTHER.test(one))
+      return all && categories.some((one) => TRAINING.test(one)) && categories.some((one) => TEST.test(one))
+    })
+    .map((column) => column.name)
+}
+
+/// The two values of a target, the rarer one first, which is the positive one unless someone says otherwise.
+export function classes(target: string, profile: Profile | undefined): string[] {
+  const column = profile?.columns.find((one) => one.name === target)
+  if (!column || column.distinct !== 2) return []
+  return [...column.frequent].sort((a, b) => a.count - b.count).map((one) => one.value)
+}
+
+/// The algorithms that fit a target.
+export function algorithms(isBinary: boolean): string[] {
+  return isBinary ? ['lightgbm', 'scorecard', 'logistic_regression'] : ['lightgbm', 'linear_regression']
+}
+
+/// A name for the model: of the data set and the algorithm.
+export function modelName(dataset: string, algorithm: string): string {
+  const short: Record<string, string> = {
+    lightgbm: 'trees',
+    scorecard: 'scorecard',
+    logistic_regression: 'logistic',
+    linear_regression: 'linear',
+  }
+  return `${dataset}-${short[algorithm] ?? algorithm}`
+}

@@ -1,0 +1,47 @@
+// One row of a model's inputs as a form holds it: text per input, and the values that are sent. Pure.
+import type { Input, Preview } from '../lib/types.ts'
+
+/// What the controls hold; an empty text is a missing value.
+export type Draft = Record<string, string>
+
+/// The typical row: the median of each number, the most frequent of each text.
+export function typical(inputs: Input[]): Draft {
+  return Object.fromEntries(inputs.map((input) => [input.name, written(input.example)]))
+}
+
+/// A row of the data that the version learnt from; inputs that it does not have are missing.
+export function fromPreview(inputs: Input[], preview: Preview, row: number): Draft {
+  const cells = preview.rows[row] ?? []
+  return Object.fromEntries(inputs.map((input) => [input.name, written(cells[preview.columns.indexOf(input.name)])]))
+}
+
+function written(value: unknown): string {
+  return value === null || value === undefined ? '' : String(value)
+}
+
+/// The values that are sent. A text that is no number goes as it is: the server says what is wrong with it.
+export function values(inputs: Input[], draft: Draft): Record<string, unknown> {
+  return Object.fromEntries(inputs.map((input) => [input.name, value(input, draft[input.name] ?? '')]))
+}
+
+function value(input: Input, text: string): unknown {
+  if (text === '') return null
+  switch (input.type) {
+    case 'integer':
+    case 'number': {
+      const number = Number(text)
+      return Number.isFinite(number) && text.trim() !== '' ? number : text
+    }
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text
+    default:
+      return text
+  }
+}
+
+/// The input that a refusal is about, from a field such as `rows[0].age_in_years`.
+export function aboutInput(field: string | null, inputs: Input[]): string | undefined {
+  if (!field) return undefined
+  const fitting = inputs.filter((input) => field === input.name || field.endsWith(`.${input.name}`))
+  return fitting.sort((a, b) => b.name.length - a.name.length)[0]?.name
+}
