@@ -7,9 +7,24 @@ const server = process.env.MEUSE_URL ?? 'http://127.0.0.1:8080'
 
 export default defineConfig({
   plugins: [svelte(), themeFirst()],
-  build: { target: 'es2022', assetsInlineLimit: 0, modulePreload: { polyfill: false }, reportCompressedSize: false },
-  server: { proxy: { '/api': { target: server, changeOrigin: false } } },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    rolldownOptions: { output: { assetFileNames: ({ names }) => `assets/[name]-[hash]${isText(names[0]) ? '.txt' : '[extname]'}` } },
+  },
+  server: {
+    proxy: { '/api': { target: server, changeOrigin: false } },
+    // The demo's data lies beside the console.
+    fs: { allow: ['..'] },
+  },
 })
+
+// The demo's data and its licence note: sent as text, which a browser shows instead of saving.
+function isText(name = ''): boolean {
+  return /\.(csv|md)$/.test(name)
+}
 
 // The remembered theme must be known before the first paint, so a small classic script goes first in the head. It is a
 // file of its own because the page's policy allows no inline script.

@@ -4,7 +4,6 @@ import type { IconName } from './components/Icon.svelte'
 import type { MessageKey } from './lib/i18n.svelte.ts'
 import { match, type Params } from './lib/match.ts'
 import type { Action } from './lib/types.ts'
-import Home from './pages/home/Home.svelte'
 import Compare from './pages/Compare.svelte'
 import Job from './pages/Job.svelte'
 import Jobs from './pages/Jobs.svelte'
@@ -13,6 +12,12 @@ import Models from './pages/Models.svelte'
 import Train from './pages/Train.svelte'
 import Try from './pages/Try.svelte'
 import Version from './pages/Version.svelte'
+import Access from './pages/access/Access.svelte'
+import Audit from './pages/audit/Audit.svelte'
+import DatasetPage from './pages/data/DatasetPage.svelte'
+import Datasets from './pages/data/Datasets.svelte'
+import VersionPage from './pages/data/VersionPage.svelte'
+import Home from './pages/home/Home.svelte'
 
 interface Entry {
   pattern: string
@@ -22,6 +27,9 @@ interface Entry {
 
 const ROUTES: Entry[] = [
   { pattern: '/', page: Home },
+  { pattern: '/data', page: Datasets },
+  { pattern: '/data/:name', page: DatasetPage },
+  { pattern: '/data/:name/:version', page: VersionPage },
   { pattern: '/train', page: Train },
   { pattern: '/jobs', page: Jobs },
   { pattern: '/jobs/:id', page: Job },
@@ -30,6 +38,8 @@ const ROUTES: Entry[] = [
   { pattern: '/models/:name/try', page: Try },
   { pattern: '/models/:name/:version', page: Version },
   { pattern: '/compare', page: Compare },
+  { pattern: '/audit', page: Audit },
+  { pattern: '/access', page: Access },
 ]
 
 export interface NavigationEntry {
@@ -44,9 +54,12 @@ export interface NavigationEntry {
 
 export const NAVIGATION: NavigationEntry[] = [
   { href: '/', name: 'nav.home', icon: 'home' },
+  { href: '/data', name: 'nav.data', icon: 'data', may: 'read_data' },
   { href: '/train', name: 'nav.train', icon: 'train', may: 'train' },
-  { href: '/jobs', name: 'nav.jobs', icon: 'jobs' },
-  { href: '/models', name: 'nav.models', icon: 'models' },
+  { href: '/jobs', name: 'nav.jobs', icon: 'jobs', may: 'read_jobs' },
+  { href: '/models', name: 'nav.models', icon: 'models', may: 'read_models' },
+  { href: '/audit', name: 'nav.audit', icon: 'audit', may: 'read_audit', apart: true },
+  { href: '/access', name: 'nav.access', icon: 'access', may: 'manage_own_keys' },
 ]
 
 export function find(path: string): { page: Component<any>; params: Params } | null {
