@@ -32,7 +32,7 @@ pub struct App {
     pub clock: Clock,
     /// Records and blobs.
     pub store: Store,
-    /// Projects, principals, roles and keys.
+    /// Projects, principals, roles, keys and sessions.
     pub access: access::Access,
     /// The snapshot of models, routes and aliases that answers calls.
     pub models: models::Models,
@@ -73,6 +73,7 @@ impl App {
         self.spawn(compute::run(Arc::clone(self)));
         self.spawn(models::refresh(Arc::clone(self)));
         self.spawn(access::refresh(Arc::clone(self)));
+        self.spawn(access::sweep(Arc::clone(self)));
     }
 
     /// Ends the background loops and closes the database. Children at work are left running: the next start of a

@@ -6,6 +6,8 @@
 mod api;
 mod auth;
 mod body;
+mod console;
+mod cookie;
 mod extract;
 mod failure;
 mod health;

@@ -12,10 +12,11 @@ use crate::auth;
 use crate::failure::Failure;
 use crate::state::ServerState;
 
-/// Lets a request in when there is a place for it. Health checks need none: a full server is not a dead one. A place
+/// Lets a request in when there is a place for it. Health checks and pages need none: a full server is not a dead one;
+/// signing in needs one. A place
 /// is held until the answer's head is ready, so that a stream of events does not keep one.
 pub(crate) async fn admit(State(state): State<ServerState>, request: Request, next: Next) -> Response {
-    if auth::is_open(&request) {
+    if auth::is_open(&request) && request.method().is_safe() {
         return next.run(request).await;
     }
     let Ok(_place) = state.places.try_acquire() else {

@@ -3,17 +3,18 @@
 //! What may be asked without a key is listed in [`crate::OPEN`]; everything else needs one.
 
 use axum::Router;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use meuse_app::Error;
 use meuse_core::suggest;
 
-use crate::api::{access, audit, data, jobs, models, openapi, predict, recipes};
+use crate::api::{access, audit, data, jobs, models, openapi, predict, recipes, session};
 use crate::failure::Failure;
 use crate::oip::rest as oip;
 use crate::state::ServerState;
-use crate::{auth, health, limits, metrics, observe};
+use crate::{auth, console, health, limits, metrics, observe};
 
 /// One endpoint.
 struct Endpoint {
@@ -35,10 +36,16 @@ macro_rules! endpoints {
 #[rustfmt::skip]
 fn table() -> Vec<Endpoint> {
     endpoints! {
+        GET    "/"                                                  => console::page;
+        GET    "/assets/{*file}"                                    => console::asset;
+
         GET    "/healthz"                                           => health::healthz;
         GET    "/metrics"                                           => metrics::page;
         GET    "/api/v1/openapi.json"                               => openapi::document;
 
+        GET    "/api/v1/session"                                    => session::session;
+        POST   "/api/v1/session"                                    => session::sign_in;
+        DELETE "/api/v1/session"                                    => session::sign_out;
         GET    "/api/v1/me"                                         => access::me;
         GET    "/api/v1/projects"                                   => access::projects;
         POST   "/api/v1/projects"                                   => access::create_project;
@@ -108,7 +115,7 @@ pub(crate) fn router(state: ServerState) -> Router {
         router = router.route(endpoint.path, endpoint.handler);
     }
     router
-        .fallback(no_route)
+        .fallback(elsewhere)
         .method_not_allowed_fallback(no_method)
         .layer(from_fn_with_state(state.clone(), auth::require_key))
         .layer(from_fn_with_state(state.clone(), limits::admit))
@@ -116,7 +123,15 @@ pub(crate) fn router(state: ServerState) -> Router {
         .with_state(state)
 }
 
-async fn no_route(method: Method, uri: Uri) -> Failure {
+/// What is no route: a page of the console, when a browser asks for one outside the protocols.
+async fn elsewhere(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    if console::owns(&method, uri.path(), &headers) {
+        return console::page(uri, headers).await;
+    }
+    no_route(&method, &uri).into_response()
+}
+
+fn no_route(method: &Method, uri: &Uri) -> Failure {
     let paths: Vec<&str> = table().iter().map(|endpoint| endpoint.path).collect();
     let nearest = suggest::nearest(uri.path(), paths).map(|path| format!("did you mean `{path}`?"));
     let hint = nearest.unwrap_or_else(|| "GET /api/v1/openapi.json lists what there is".to_owned());

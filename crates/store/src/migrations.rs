@@ -11,14 +11,17 @@ use crate::error::Error;
 const THIS: &str = env!("CARGO_PKG_VERSION");
 
 /// Each step of the schema, from 1, as one or more SQL files that work on both databases.
-const MIGRATIONS: &[&[&str]] = &[&[
-    include_str!("../migrations/0001_meta.sql"),
-    include_str!("../migrations/0001_access.sql"),
-    include_str!("../migrations/0001_audit.sql"),
-    include_str!("../migrations/0001_datasets.sql"),
-    include_str!("../migrations/0001_jobs.sql"),
-    include_str!("../migrations/0001_models.sql"),
-]];
+const MIGRATIONS: &[&[&str]] = &[
+    &[
+        include_str!("../migrations/0001_meta.sql"),
+        include_str!("../migrations/0001_access.sql"),
+        include_str!("../migrations/0001_audit.sql"),
+        include_str!("../migrations/0001_datasets.sql"),
+        include_str!("../migrations/0001_jobs.sql"),
+        include_str!("../migrations/0001_models.sql"),
+    ],
+    &[include_str!("../migrations/0002_sessions.sql")],
+];
 
 /// Applies what is missing, all or nothing.
 pub(crate) async fn run(db: &Db, database: &DatabaseAddress) -> Result<(), Error> {

@@ -2,10 +2,11 @@
 
 use meuse_core::api::{Me, Role};
 
-use super::permissions::Action;
+use super::permissions::{Action, PERMISSIONS};
 use crate::Error;
 
-/// A principal with a valid key, in one project that it may see. Only [`super::Access::authenticate`] makes one.
+/// A principal with a valid key or session, in one project that it may see. Only [`super::Access::authenticate`] and
+/// [`super::Access::resume`] make one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     pub(super) principal: String,
@@ -15,6 +16,8 @@ pub struct Caller {
     pub(super) role: Role,
     pub(super) key_id: String,
     pub(super) key_prefix: String,
+    /// The session that the caller came by; none for a key.
+    pub(super) session_id: Option<String>,
 }
 
 impl Caller {
@@ -57,6 +60,11 @@ impl Caller {
         )))
     }
 
+    /// What the caller may do in the project, in the order of the table.
+    pub fn may(&self) -> impl Iterator<Item = Action> {
+        PERMISSIONS.iter().filter(|(_, least)| self.role >= *least).map(|(action, _)| *action)
+    }
+
     /// The caller, as they may see themselves.
     pub fn me(&self) -> Me {
         Me {
@@ -64,6 +72,7 @@ impl Caller {
             project: self.project.clone(),
             role: self.role,
             key_prefix: self.key_prefix.clone(),
+            may: self.may().map(|action| action.word().to_owned()).collect(),
         }
     }
 }

@@ -29,6 +29,10 @@ impl App {
         let at = self.clock.now();
         let key = directory.key(&caller.key_id).filter(|key| is_valid(key, at));
         let key = key.ok_or_else(|| Error::Unauthenticated("this key is not valid any more".into()))?;
+        let has_ended = |id| directory.session(id).is_none_or(|session| session.expires_at <= at);
+        if caller.session_id.as_deref().is_some_and(has_ended) {
+            return Err(Error::Unauthenticated("this session has ended: sign in again".into()));
+        }
         let caller = caller_in(&directory, key, Some(caller.project()))?;
         caller.require(action)?;
         Ok(Change { tx, directory, caller, at })
@@ -55,8 +59,13 @@ impl App {
             subject: subject.to_owned(),
             details,
         };
-        audit::append(&mut change.tx, entry);
-        change.tx.commit().await?;
+        self.commit_access(change.tx, entry, after).await
+    }
+
+    /// Commits with an audit entry, and makes what the transaction sees the present state.
+    pub(super) async fn commit_access(&self, mut tx: Tx, entry: NewEntry, after: Directory) -> Result<(), Error> {
+        audit::append(&mut tx, entry);
+        tx.commit().await?;
         self.access.publish(after);
         Ok(())
     }

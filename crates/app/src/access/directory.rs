@@ -1,10 +1,10 @@
-//! Projects, principals, roles and keys in memory, ready to be asked. It never changes: a change makes a new one.
+//! Projects, principals, roles, keys and sessions in memory, ready to be asked. It never changes: a change makes a new one.
 
 use std::collections::{BTreeSet, HashMap};
 
 use meuse_core::api::Role;
 use meuse_core::time::Micros;
-use meuse_store::records::access::{Key, Principal, Project, Records};
+use meuse_store::records::access::{Key, Principal, Project, Records, Session};
 
 /// One consistent state of everything there is about access.
 #[derive(Debug, Default)]
@@ -12,16 +12,19 @@ pub(super) struct Directory {
     records: Records,
     keys_by_prefix: HashMap<String, usize>,
     keys_by_id: HashMap<String, usize>,
+    sessions_by_prefix: HashMap<String, usize>,
     roles: HashMap<(String, String), Role>,
 }
 
 impl Directory {
     pub(super) fn new(records: Records) -> Self {
         let keys = || records.keys.iter().enumerate();
+        let sessions = records.sessions.iter().enumerate();
         let grants = records.grants.iter();
         Self {
             keys_by_prefix: keys().map(|(index, key)| (key.prefix.clone(), index)).collect(),
             keys_by_id: keys().map(|(index, key)| (key.id.clone(), index)).collect(),
+            sessions_by_prefix: sessions.map(|(index, session)| (session.prefix.clone(), index)).collect(),
             roles: grants.map(|grant| ((grant.project_id.clone(), grant.principal_id.clone()), grant.role)).collect(),
             records,
         }
@@ -66,6 +69,24 @@ impl Directory {
 
     pub(super) fn key_of_prefix(&self, prefix: &str) -> Option<&Key> {
         self.keys_by_prefix.get(prefix).map(|index| &self.records.keys[*index])
+    }
+
+    pub(super) fn sessions(&self) -> &[Session] {
+        &self.records.sessions
+    }
+
+    pub(super) fn session(&self, id: &str) -> Option<&Session> {
+        self.records.sessions.iter().find(|session| session.id == id)
+    }
+
+    pub(super) fn session_of_prefix(&self, prefix: &str) -> Option<&Session> {
+        self.sessions_by_prefix.get(prefix).map(|index| &self.records.sessions[*index])
+    }
+
+    /// The key of a session that has not ended: neither by itself nor with its key.
+    pub(super) fn key_of_session(&self, session: &Session, now: Micros) -> Option<&Key> {
+        let key = self.key(&session.key_id).filter(|key| is_valid(key, now));
+        key.filter(|_| now < session.expires_at)
     }
 
     /// What a principal may do in a project, given the right key.

@@ -7,7 +7,7 @@ use meuse_store::records::audit::{self, NewEntry};
 use meuse_store::{MacKey, Store, new_id};
 use serde_json::json;
 
-use super::secret_key::SecretKey;
+use super::secret_key::{KEY, SecretKey};
 use crate::Error;
 
 const PROJECT: &str = "default";
@@ -24,7 +24,7 @@ pub(super) async fn make_first_key(store: &Store, mac: &MacKey, at: Micros) -> R
     if !records::lock(&mut tx).await?.projects.is_empty() {
         return Ok(None);
     }
-    let secret = SecretKey::generate();
+    let secret = SecretKey::generate(KEY, |_| false);
     let project = Project { id: new_id(), name: PROJECT.into(), made_with: None, created_at: at };
     let principal = Principal { id: new_id(), name: PRINCIPAL.into(), created_at: at };
     let grant =

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::change::Change;
 use super::directory::Directory;
-use super::secret_key::SecretKey;
+use super::secret_key::{KEY, SecretKey};
 use super::{Action, Caller};
 use crate::{App, Error};
 
@@ -38,7 +38,7 @@ impl App {
         let action = if owner == caller.principal() { Action::ManageOwnKeys } else { Action::ManageKeys };
         let mut change = self.begin_change(caller, action).await?;
         let principal_id = member(&change, owner)?;
-        let secret = unused_key(&change.directory);
+        let secret = SecretKey::generate(KEY, |prefix| change.directory.key_of_prefix(prefix).is_some());
         let key = records::Key {
             id: new_id(),
             prefix: secret.prefix.clone(),
@@ -102,15 +102,6 @@ fn member(change: &Change, name: &str) -> Result<String, Error> {
             format!("give them a role first: `meuse principals add {name} --role viewer`"),
         )
     })
-}
-
-fn unused_key(directory: &Directory) -> SecretKey {
-    loop {
-        let secret = SecretKey::generate();
-        if directory.key_of_prefix(&secret.prefix).is_none() {
-            return secret;
-        }
-    }
 }
 
 fn may_see(caller: &Caller, key: &records::Key) -> bool {

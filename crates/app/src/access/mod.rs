@@ -1,4 +1,4 @@
-//! Who may do what: projects, principals, roles, keys.
+//! Who may do what: projects, principals, roles, keys, sessions.
 //!
 //! A caller is found in memory, without the database: [`Access`] holds the present state, which each change replaces at
 //! once, and which changes by other replicas replace within a second.
@@ -12,6 +12,7 @@ mod permissions;
 mod principals;
 mod projects;
 mod secret_key;
+mod sessions;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ use parking_lot::Mutex;
 
 pub use caller::Caller;
 pub use permissions::{Action, PERMISSIONS};
+pub use sessions::SignedIn;
+pub(crate) use sessions::sweep;
 
 use crate::{App, Error};
 use directory::Directory;
@@ -35,6 +38,7 @@ const POLL: Duration = Duration::from_secs(1);
 pub struct Access {
     clock: Clock,
     mac: MacKey,
+    session_macs: sessions::Macs,
     current: ArcSwap<Directory>,
     // One at a time, so that an older state never replaces a newer one.
     publishing: Mutex<()>,
@@ -47,7 +51,8 @@ impl Access {
         let mac = secret.derive("api keys");
         let first_key = first_start::make_first_key(store, &mac, clock.now()).await?;
         let current = ArcSwap::from_pointee(Directory::new(records::load(&store.db).await?));
-        Ok(Self { clock, mac, current, publishing: Mutex::default(), first_key: Mutex::new(first_key) })
+        let session_macs = sessions::Macs::new(secret);
+        Ok(Self { clock, mac, session_macs, current, publishing: Mutex::default(), first_key: Mutex::new(first_key) })
     }
 
     /// Finds the caller by key, in the key's home project or in the named one.
@@ -57,8 +62,8 @@ impl Access {
     /// does not exist, or that the caller may not see, which is the same to them.
     pub fn authenticate(&self, key: &str, project: Option<&str>) -> Result<Caller, Error> {
         let directory = self.current.load();
-        let found = secret_key::prefix(key).and_then(|prefix| directory.key_of_prefix(prefix));
-        let found = found.filter(|found| secret_key::is_key(key, &found.mac, &self.mac));
+        let found = secret_key::prefix(secret_key::KEY, key).and_then(|prefix| directory.key_of_prefix(prefix));
+        let found = found.filter(|found| secret_key::is_secret(key, &found.mac, &self.mac));
         let found = found.ok_or_else(|| {
             Error::Unauthenticated("this key is not known here: check it, or ask an administrator for one".into())
         })?;
@@ -114,6 +119,7 @@ fn caller_in(directory: &Directory, key: &records::Key, project: Option<&str>) -
         role,
         key_id: key.id.clone(),
         key_prefix: key.prefix.clone(),
+        session_id: None,
     })
 }
 

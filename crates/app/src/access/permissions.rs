@@ -73,6 +73,30 @@ impl Action {
         PERMISSIONS.iter().find(|(action, _)| *action == self).map_or(Role::Admin, |(_, role)| *role)
     }
 
+    /// The word in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::ReadData => "read_data",
+            Self::ExportData => "export_data",
+            Self::CheckRecipe => "check_recipe",
+            Self::ReadJobs => "read_jobs",
+            Self::ReadModels => "read_models",
+            Self::Predict => "predict",
+            Self::ReadMetrics => "read_metrics",
+            Self::ManageOwnKeys => "manage_own_keys",
+            Self::ImportData => "import_data",
+            Self::Train => "train",
+            Self::CancelJob => "cancel_job",
+            Self::Deploy => "deploy",
+            Self::SetAlias => "set_alias",
+            Self::DeleteModel => "delete_model",
+            Self::ManagePrincipals => "manage_principals",
+            Self::ManageKeys => "manage_keys",
+            Self::CreateProject => "create_project",
+            Self::ReadAudit => "read_audit",
+        }
+    }
+
     /// What it is, after "may not": `train models`.
     pub fn words(self) -> &'static str {
         match self {

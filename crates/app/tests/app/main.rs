@@ -7,5 +7,6 @@ mod home;
 mod models;
 #[path = "../../../store/tests/support/postgres.rs"]
 mod postgres;
+mod sessions;
 mod tenants;
 mod world;

@@ -44,6 +44,30 @@ pub struct Me {
     pub role: Role,
     /// The first characters of the key.
     pub key_prefix: String,
+    /// What they may do there, in the words of the table of permissions: `read_data`, `train`, `deploy`, …
+    #[serde(default)]
+    pub may: Vec<String>,
+}
+
+/// A request to sign in to the console.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession {
+    /// An API key, `mk_…`.
+    pub key: String,
+}
+
+/// Somebody who is signed in to the console.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Session {
+    /// Who they are, in the project that the call is about.
+    pub me: Me,
+    /// The projects that they may choose with the header `Meuse-Project`.
+    pub projects: Vec<Project>,
+    /// What the header `Meuse-CSRF` must say on every call that is not GET or HEAD.
+    pub csrf: String,
+    /// When the session ends, unless its key ends earlier or they sign out.
+    pub expires_at: Micros,
 }
 
 /// A project.

@@ -9,6 +9,7 @@ pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod predict;
 pub(crate) mod recipes;
+pub(crate) mod session;
 
 use std::sync::Arc;
 

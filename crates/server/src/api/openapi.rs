@@ -5,21 +5,22 @@ use axum::response::IntoResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{access, audit, data, jobs, models, predict, recipes};
+use super::{access, audit, data, jobs, models, predict, recipes, session};
 use crate::{health, metrics};
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Meuse",
-        description = "Models as a service, on your own machines. Every call but the open ones needs an API key; the \
+        description = "Models as a service, on your own machines. Every call but the open ones needs an API key, or the \
+                       console's session; the \
                        header `Meuse-Project` chooses a project other than the key's own. The Open Inference protocol \
                        under `/v2` is described by its own specification.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(
         health::healthz, metrics::page, document,
-        access::me, access::projects, access::create_project, access::principals, access::put_principal,
+        session::session, session::sign_in, session::sign_out, access::me, access::projects, access::create_project, access::principals, access::put_principal,
         access::keys, access::create_key, access::revoke_key, audit::entries, audit::verify,
         data::datasets, data::dataset, data::versions, data::import, data::version, data::profile, data::preview, data::export,
         recipes::schema, recipes::init, recipes::check,

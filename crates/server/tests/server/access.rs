@@ -7,12 +7,13 @@ use serde_json::Value;
 use crate::harness::TestServer;
 
 /// A path of the table with something in its places.
-fn filled(path: &str) -> String {
+pub(crate) fn filled(path: &str) -> String {
     path.replace("{version}", "1")
         .replace("{id}", "x")
         .replace("{alias}", "champion")
         .replace("{model}", "credit")
         .replace("{dataset}", "credit")
+        .replace("{*file}", "index.js")
 }
 
 #[tokio::test]
@@ -23,6 +24,9 @@ async fn everything_needs_a_key_but_the_open_list() {
         let is_open = OPEN.contains(&(method.clone(), path));
         assert_eq!(answer.status != 401, is_open, "{method} {path} answered {}", answer.status);
     }
+    // Signing in is open, and asks for a key all the same.
+    let json = [("content-type", "application/json")];
+    assert_eq!(server.send("POST", "/api/v1/session", &json, "{\"key\":\"mk_wrong\"}").await.status, 401);
 }
 
 #[tokio::test]

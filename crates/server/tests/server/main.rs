@@ -6,5 +6,6 @@
 mod access;
 mod calls;
 mod connections;
+mod console;
 mod document;
 mod harness;

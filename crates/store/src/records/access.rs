@@ -1,4 +1,4 @@
-//! Projects, principals, roles and keys.
+//! Projects, principals, roles, keys and sessions.
 //!
 //! They are few and read often, so they are read whole ([`load`]) and looked up in memory.
 
@@ -70,6 +70,23 @@ pub struct Key {
     pub revoked_at: Option<Micros>,
 }
 
+/// Somebody who is signed in, but for the token in their cookie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// Its id.
+    pub id: String,
+    /// The part of the token by which it is found.
+    pub prefix: String,
+    /// HMAC-SHA-256 of the token, hexadecimal.
+    pub mac: String,
+    /// The key that signed in; the session ends with it.
+    pub key_id: String,
+    /// When it began.
+    pub created_at: Micros,
+    /// When it ends.
+    pub expires_at: Micros,
+}
+
 /// Everything there is about access, in one consistent state; each list in the order in which it was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Records {
@@ -83,6 +100,8 @@ pub struct Records {
     pub grants: Vec<Grant>,
     /// The keys, revoked and expired ones too.
     pub keys: Vec<Key>,
+    /// The sessions, ended ones too until they are swept.
+    pub sessions: Vec<Session>,
 }
 
 /// Reads everything, in one consistent state.
@@ -113,11 +132,14 @@ pub async fn load_in(tx: &mut Tx) -> Result<Records, Error> {
         "SELECT project_id, principal_id, role, granted_at FROM role ORDER BY granted_at, principal_id";
     const KEYS: &str = "SELECT id, prefix, mac, principal_id, project_id, made_with, note, created_at, \
         expires_at, revoked_at FROM api_key ORDER BY created_at, id";
+    const SESSIONS: &str = "SELECT id, prefix, mac, key_id, created_at, expires_at FROM session \
+        ORDER BY created_at, id";
     let projects: Vec<(String, String, Option<String>, i64)> =
         on!(tx, c => sqlx::query_as(PROJECTS).fetch_all(c).await)?;
     let principals: Vec<(String, String, i64)> = on!(tx, c => sqlx::query_as(PRINCIPALS).fetch_all(c).await)?;
     let grants: Vec<(String, String, String, i64)> = on!(tx, c => sqlx::query_as(GRANTS).fetch_all(c).await)?;
     let keys: Vec<KeyRow> = on!(tx, c => sqlx::query_as(KEYS).fetch_all(c).await)?;
+    let sessions: Vec<SessionRow> = on!(tx, c => sqlx::query_as(SESSIONS).fetch_all(c).await)?;
     let project = |(id, name, made_with, at)| Project { id, name, made_with, created_at: Micros(at) };
     let principal = |(id, name, at)| Principal { id, name, created_at: Micros(at) };
     Ok(Records {
@@ -126,6 +148,7 @@ pub async fn load_in(tx: &mut Tx) -> Result<Records, Error> {
         principals: principals.into_iter().map(principal).collect(),
         grants: grants.into_iter().map(grant).collect::<Result<_, _>>()?,
         keys: keys.into_iter().map(Key::from).collect(),
+        sessions: sessions.into_iter().map(session).collect(),
     })
 }
 
@@ -134,6 +157,12 @@ fn grant((project_id, principal_id, word, at): (String, String, String, i64)) ->
         Error::record(format!("role of {principal_id} in {project_id}"), format!("`{word}` is no role"))
     })?;
     Ok(Grant { project_id, principal_id, role, granted_at: Micros(at) })
+}
+
+type SessionRow = (String, String, String, String, i64, i64);
+
+fn session((id, prefix, mac, key_id, created_at, expires_at): SessionRow) -> Session {
+    Session { id, prefix, mac, key_id, created_at: Micros(created_at), expires_at: Micros(expires_at) }
 }
 
 #[derive(sqlx::FromRow)]
@@ -211,5 +240,23 @@ pub async fn insert_key(tx: &mut Tx, key: &Key) -> Result<(), Error> {
 pub async fn revoke_key(tx: &mut Tx, id: &str, at: Micros) -> Result<(), Error> {
     const SQL: &str = "UPDATE api_key SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL";
     on!(tx, connection => sqlx::query(SQL).bind(id).bind(at.0).execute(connection).await.map(drop))?;
+    Ok(())
+}
+
+/// Adds a session.
+pub async fn insert_session(tx: &mut Tx, session: &Session) -> Result<(), Error> {
+    const SQL: &str = "INSERT INTO session (id, prefix, mac, key_id, created_at, expires_at) \
+        VALUES ($1, $2, $3, $4, $5, $6)";
+    on!(tx, connection => sqlx::query(SQL)
+        .bind(&session.id).bind(&session.prefix).bind(&session.mac).bind(&session.key_id)
+        .bind(session.created_at.0).bind(session.expires_at.0)
+        .execute(connection).await.map(drop))?;
+    Ok(())
+}
+
+/// Removes a session.
+pub async fn delete_session(tx: &mut Tx, id: &str) -> Result<(), Error> {
+    const SQL: &str = "DELETE FROM session WHERE id = $1";
+    on!(tx, connection => sqlx::query(SQL).bind(id).execute(connection).await.map(drop))?;
     Ok(())
 }
