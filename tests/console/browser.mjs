@@ -1,7 +1,9 @@
 // One Chromium for all tests, and pages that fail their test at whatever a person would not see but should not happen:
 // an error in the console, a request that fails or leaves the server's origin, a violation of the page's policy.
 import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { chromium } from 'playwright-core'
+import { CHECKOUT } from './server.mjs'
 
 const EXECUTABLES = [process.env.MEUSE_CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 const ARGUMENTS = [
@@ -15,7 +17,7 @@ const ARGUMENTS = [
 ]
 
 export async function launch() {
-  const executablePath = EXECUTABLES.find((path) => path && existsSync(path))
+  const executablePath = EXECUTABLES.find((file) => file && existsSync(file))
   if (!executablePath) throw new Error('there is no Chromium: run scripts/setup --tests, or name one in MEUSE_CHROMIUM')
   return chromium.launch({ executablePath, args: ARGUMENTS, headless: true })
 }
@@ -33,10 +35,20 @@ export async function visit(browser, server, { expected = [], ...options } = {})
     ...options,
   })
   await context.addInitScript(observe)
+  if (process.env.MEUSE_CONSOLE_FILES) await context.route((url) => !url.pathname.startsWith('/api'), fromFiles)
   const page = await context.newPage()
   page.setDefaultTimeout(10_000)
   const problems = watch(page, server, expected)
   return { context, page, problems }
+}
+
+// With MEUSE_CONSOLE_FILES=1, for work on the console: its files as they lie in console/dist, under the rules of the
+// server, whose binary need not be built again then.
+async function fromFiles(route) {
+  const file = path.join(CHECKOUT, 'console/dist', new URL(route.request().url()).pathname)
+  const { 'content-security-policy': policy } = (await route.fetch()).headers()
+  const isFile = path.extname(file) && existsSync(file)
+  await route.fulfill({ path: isFile ? file : path.join(CHECKOUT, 'console/dist/index.html'), headers: { 'content-security-policy': policy } })
 }
 
 function watch(page, server, expected) {
@@ -85,7 +97,7 @@ export async function signIn(page, key) {
   await page.goto('/sign-in')
   await page.locator('input[type=password]').fill(key)
   await page.locator('button[type=submit]').click()
-  await page.locator('main h1').waitFor()
+  await page.locator('#content h1').waitFor()
 }
 
 /// Waits until nothing is on its way and no skeleton stands.

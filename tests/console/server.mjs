@@ -58,14 +58,13 @@ export class Server {
     const response = await fetch(`${this.url}/api/v1${path}`, { method, headers, body: plain ? body : JSON.stringify(body) })
     const text = await response.text()
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`)
-    return response.headers.get('content-type')?.includes('json') ? JSON.parse(text) : text
+    return response.headers.get('content-type')?.startsWith('application/json') ? JSON.parse(text) : text
   }
 
   /// The job as it ended; it must have succeeded.
   async ended(job) {
     const text = await this.api('GET', `/jobs/${job.id}/events?follow=true`)
-    const lines = typeof text === 'string' ? text.trim().split('\n').map((line) => JSON.parse(line)) : [text]
-    const { job: end } = lines.at(-1)
+    const { job: end } = JSON.parse(text.trim().split('\n').at(-1))
     if (end.state !== 'succeeded') throw new Error(`the job ${end.kind} of ${end.subject} ${end.state}: ${JSON.stringify(end.failure)}`)
     return end
   }

@@ -78,7 +78,7 @@ export function relative(instant: string, now: number, locale: string): string {
   const seconds = (Date.parse(instant) - now) / 1000
   const format = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' })
   for (const [unit, length] of STEPS) {
-    if (Math.abs(seconds) >= length) return format.format(Math.trunc(seconds / length), unit)
+    if (Math.abs(seconds) >= length) return format.format(Math.round(seconds / length), unit)
   }
   return format.format(0, 'second')
 }
