@@ -21,6 +21,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// The Parquet file could not be made, for a reason that is neither the disk's nor the input's.
+    #[error("the Parquet file cannot be written: {0}")]
+    Parquet(String),
     /// DuckDB failed for a reason that is not the input's.
     #[error("DuckDB: {0}")]
     Database(String),

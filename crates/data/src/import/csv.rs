@@ -4,7 +4,7 @@ use meuse_core::schema::ColumnType;
 
 use super::records::{Finding, examine, with_one_line_end};
 use super::source::{Csv, Derived};
-use super::{Work, check_names, dialect, text, types};
+use super::{Work, check_names, dialect, plain, text, types};
 use crate::Error;
 
 /// The name of the copy that is made of a file that mixes line ends.
@@ -61,7 +61,19 @@ fn write_as(work: &Work, csv: &Csv, reader: &str, types: &[ColumnType]) -> Resul
         expression: types::checked(&format!("c{index}"), &format!("v{index}"), *column_type),
     });
     let columns: Vec<Derived> = columns.collect();
-    match work.write(&format!("(SELECT {} FROM {reader})", attempts.join(", ")), &columns)? {
+    let plain = plain::Job {
+        csv,
+        types,
+        missing: &work.spec.options.missing,
+        threads: work.spec.limits.threads,
+        out: work.data,
+        watch: work.watch,
+    };
+    let rows = match plain.write()? {
+        Some(rows) => rows,
+        None => work.write(&format!("(SELECT {} FROM {reader})", attempts.join(", ")), &columns)?,
+    };
+    match rows {
         0 => Err(Error::refused("line 1", "the file has a header and no rows", "give a file with at least one row")),
         _ => Ok(columns),
     }

@@ -1,11 +1,13 @@
 //! An uploaded file becomes a dataset version: Parquet, schema, profile, preview.
 //!
 //! [`text`] makes sure that a CSV file is UTF-8, [`dialect`] finds out how it is written, [`types`] what its columns
-//! are; [`parquet`] asks a Parquet file. Then DuckDB writes the one Parquet file from which everything else is computed.
+//! are; [`parquet`] asks a Parquet file. Then the one Parquet file is written from which everything else is computed: by
+//! [`plain`] where a CSV file is as nearly all are, by DuckDB otherwise.
 
 mod csv;
 mod dialect;
 mod parquet;
+mod plain;
 mod preview;
 mod records;
 mod source;
@@ -41,7 +43,7 @@ pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Er
         FileFormat::Csv => csv::write(&work)?,
         FileFormat::Parquet => (write_parquet(&work)?, Vec::new()),
     };
-    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, watch)?;
+    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     warnings.append(&mut profile.warnings);
     profile.warnings = warnings;
     let described = profile.columns.iter().zip(categories).map(|(column, categories)| ColumnSchema {

@@ -1,4 +1,4 @@
-//! What a person should know about a column before using it. The column stands in `grouped`.
+//! What a person should know about a column before using it.
 
 use duckdb::Connection;
 use meuse_core::profile::ColumnProfile;
@@ -15,18 +15,13 @@ const NUMBER_MARKS: [f64; 4] = [-99.0, -999.0, -9999.0, -99_999.0];
 /// Fewer rows can all differ by chance.
 const ROWS_OF_IDENTIFIERS: u64 = 50;
 
-/// Adds the warnings of one column.
-pub(super) fn add(
-    connection: &Connection,
-    column: &ColumnProfile,
-    rows: u64,
-    warnings: &mut Vec<String>,
-) -> Result<(), Error> {
+/// Adds what can be said of a column of any type; whether there is more to look for.
+pub(super) fn of_any(column: &ColumnProfile, rows: u64, warnings: &mut Vec<String>) -> bool {
     let name = &column.name;
     let present = rows - column.missing;
     if present == 0 {
         warnings.push(format!("`{name}` has no value in any row"));
-        return Ok(());
+        return false;
     }
     if column.distinct == 1 && rows > 1 {
         let value = column.frequent.first().map_or("", |most| most.value.as_str());
@@ -38,14 +33,37 @@ pub(super) fn add(
         warnings
             .push(format!("`{name}` differs in every row: it looks like an identifier, which teaches a model nothing"));
     }
-    if column.column_type == ColumnType::Text {
-        warnings.extend(marks(connection, name)?);
-        warnings.extend(numbers_as_text(connection, column, present)?);
-    } else {
-        warnings.extend(number_mark(connection, column)?);
-        warnings.extend(infinities(connection, column)?);
-    }
+    true
+}
+
+/// Adds the warnings of a column of texts, which stands in `grouped`.
+pub(super) fn of_texts(
+    connection: &Connection,
+    column: &ColumnProfile,
+    present: u64,
+    warnings: &mut Vec<String>,
+) -> Result<(), Error> {
+    warnings.extend(marks(connection, &column.name)?);
+    warnings.extend(numbers_as_text(connection, column, present)?);
     Ok(())
+}
+
+/// Adds the warnings of a column of numbers with so many infinite cells and these lowest finite ones.
+pub(super) fn of_numbers(column: &ColumnProfile, infinite: u64, lowest: &[(f64, u64)], warnings: &mut Vec<String>) {
+    let name = &column.name;
+    let numbers = matches!(column.column_type, ColumnType::Integer | ColumnType::Number);
+    if let [(mark, count), (next, _)] = lowest
+        && numbers
+        && NUMBER_MARKS.contains(mark)
+        && *next >= 0.0
+    {
+        warnings.push(format!(
+            "`{name}` holds {mark} ({count} cells); if it means a missing cell, import with `--missing {mark}`"
+        ));
+    }
+    if infinite > 0 {
+        warnings.push(format!("`{name}` holds {infinite} infinite values, which its numbers leave out"));
+    }
 }
 
 fn marks(connection: &Connection, name: &str) -> Result<Option<String>, Error> {
@@ -93,30 +111,6 @@ fn numbers_as_text(connection: &Connection, column: &ColumnProfile, present: u64
         )),
         _ => None,
     })
-}
-
-fn number_mark(connection: &Connection, column: &ColumnProfile) -> Result<Option<String>, Error> {
-    let numbers = matches!(column.column_type, ColumnType::Integer | ColumnType::Number);
-    let least = column.numeric.as_ref().map(|numeric| numeric.min).filter(|_| numbers);
-    let Some(mark) = least.filter(|least| NUMBER_MARKS.contains(least)) else { return Ok(None) };
-    let sql = format!("SELECT min(v)::DOUBLE, (SELECT n FROM grouped WHERE v = {mark}) FROM grouped WHERE v > {mark}");
-    let found = connection.query_row(&sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-    let (next, count): (Option<f64>, Option<i64>) = found?;
-    let (Some(next), Some(count)) = (next, count) else { return Ok(None) };
-    let name = &column.name;
-    Ok((next >= 0.0).then(|| {
-        format!("`{name}` holds {mark} ({count} cells); if it means a missing cell, import with `--missing {mark}`")
-    }))
-}
-
-fn infinities(connection: &Connection, column: &ColumnProfile) -> Result<Option<String>, Error> {
-    if column.column_type != ColumnType::Number {
-        return Ok(None);
-    }
-    let sql = "SELECT coalesce(sum(n), 0)::BIGINT FROM grouped WHERE isinf(v)";
-    let count: i64 = connection.query_row(sql, [], |row| row.get(0))?;
-    let name = &column.name;
-    Ok((count > 0).then(|| format!("`{name}` holds {count} infinite values, which its numbers leave out")))
 }
 
 fn shortened(text: &str) -> String {

@@ -1,0 +1,143 @@
+"""Runs the benches that scripts/bench names and writes what they measured: figures.md, figures.json, plots."""
+
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import platform
+import sys
+import tempfile
+
+import importing
+import serving
+import training
+from figures import Figure, judged, markdown, plot, replaced
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+README = CHECKOUT / "benches" / "README.md"
+PLOTS = CHECKOUT / "docs" / "figures"
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+
+
+@dataclasses.dataclass
+class Setting:
+    """What every bench needs."""
+
+    programs: pathlib.Path
+    data_python: str
+    mlflow_python: str | None
+    work: pathlib.Path
+    quick: bool
+
+    def __post_init__(self):
+        self.repetitions = 1 if self.quick else 5
+        self.seconds = 2 if self.quick else 8
+        self.threads = os.cpu_count()
+        self.training_rows = (10_000,) if self.quick else (10_000, 100_000, 1_000_000)
+        self.import_bytes = 100_000_000 if self.quick else 1_000_000_000
+
+
+def sizes(setting):
+    """Of the programs; the native libraries lie beside them and are not counted."""
+    size = lambda name: (setting.programs / name).stat().st_size / 1e6
+    ours = judged(Figure("Size", "the binary `meuse`", "MB", [size("meuse")]), at_most=80)
+    return [ours, Figure("Size", "the binary `meuse-job`", "MB", [size("meuse-job")])]
+
+
+BENCHES = {
+    "serving": serving.bench,
+    "training": lambda setting: training.bench(setting) + training.overhead(setting),
+    "import": importing.bench,
+    "start": sizes,
+}
+
+
+def machine():
+    """Processor, cores, memory and load, as the reader of a figure wants to know them."""
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    memory = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1]) / 2**20
+    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; load {os.getloadavg()[0]:.1f} at the start"
+
+
+def plots(figures):
+    """Name and SVG of each plot that these figures allow."""
+    def of(what):
+        return next((figure for figure in figures if figure.what == what), None)
+
+    wanted = [
+        ("rows-per-second", "Rows per second, 64 connections", "rows/s", ": rows per second at 64 connections"),
+        ("latency-p99", "One row, one connection: p99", "milliseconds", ": one row at one connection, p99"),
+    ]
+    for file, title, unit, what in wanted:
+        bars = []
+        for name in serving.MODELS:
+            if figure := of(name + what):
+                bars += [(f"Meuse, {name}", figure.median, True), (f"MLflow, {name}", figure.peer_median, False)]
+        if bars:
+            yield file, plot(title, unit, bars)
+    for algorithm, peer in training.PEERS.items():
+        bars = []
+        for rows in (10_000, 100_000, 1_000_000):
+            if figure := of(f"{rows:,} rows, {algorithm}: CSV to registered model"):
+                bars += [(f"Meuse, {rows:,} rows", figure.median, True), (f"{peer}, {rows:,}", figure.peer_median, False)]
+        if bars:
+            yield f"training-{algorithm}", plot(f"CSV to registered model: {algorithm}", "seconds", bars)
+    speeds = [figure for figure in figures if figure.group == importing.GROUP and figure.unit == "MB/s"]
+    if speeds:
+        bars = [("Meuse, with profile", speeds[0].median, True)] + [(one.peer_name, one.peer_median, False) for one in speeds]
+        yield "import", plot("CSV to a dataset version", "MB/s", bars)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("benches", nargs="+", choices=BENCHES)
+    parser.add_argument("--programs", type=pathlib.Path, required=True)
+    parser.add_argument("--data-python", required=True)
+    parser.add_argument("--mlflow-python")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--command", required=True)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--publish", action="store_true")
+    given = parser.parse_args()
+    about = {"machine": machine(), "date": datetime.date.today().isoformat(), "command": given.command}
+    with tempfile.TemporaryDirectory(prefix="meuse-bench-") as work:
+        setting = Setting(given.programs, given.data_python, given.mlflow_python, pathlib.Path(work), given.quick)
+        figures = []
+        for name in given.benches:
+            print(f"bench: {name}", file=sys.stderr, flush=True)
+            figures += BENCHES[name](setting)
+            write(given.out, about, figures)
+    if given.publish:
+        publish(about, figures)
+    print((given.out / "figures.md").read_text())
+
+
+def write(out, about, figures):
+    """After each bench, so that a later one that fails loses nothing."""
+    out.mkdir(parents=True, exist_ok=True)
+    measured = [dataclasses.asdict(figure) | {"median": figure.median, "ratio": figure.ratio} for figure in figures]
+    (out / "figures.json").write_text(json.dumps(about | {"figures": measured}, indent=1, default=str) + "\n")
+    (out / "figures.md").write_text(page(about, figures))
+    for name, drawn in plots(figures):
+        (out / f"{name}.svg").write_text(drawn)
+
+
+def page(about, figures):
+    head = f"`{about['command']}` · {about['date']} · {about['machine']}\n\n"
+    return head + markdown(figures)
+
+
+def publish(about, figures):
+    """Puts table and plots where the documentation shows them."""
+    PLOTS.mkdir(parents=True, exist_ok=True)
+    pictures = []
+    for name, drawn in plots(figures):
+        (PLOTS / f"{name}.svg").write_text(drawn)
+        pictures.append(f"![{name}](../docs/figures/{name}.svg)")
+    text = page(about, figures) + "\n" + "\n\n".join(pictures)
+    README.write_text(replaced(README.read_text(), BEGIN, END, text))
+
+
+main()
