@@ -32,9 +32,10 @@ export function interval(metric: Metric | undefined): string {
   return `${figure(metric.low)} – ${figure(metric.high)}`
 }
 
-/// Which of the values is the best one; undefined when fewer than two are there.
+/// Which of the values is the best one; undefined when fewer than two are there or all are equal.
 export function bestOf(values: (number | null | undefined)[], larger: boolean): number | undefined {
   const known = values.filter((value): value is number => typeof value === 'number')
-  if (known.length < 2) return undefined
-  return larger ? Math.max(...known) : Math.min(...known)
+  const [low, high] = [Math.min(...known), Math.max(...known)]
+  if (known.length < 2 || low === high) return undefined
+  return larger ? high : low
 }

@@ -68,7 +68,24 @@ function resolve(root: Schema, schema: Schema): Schema {
 function tableFields(root: Schema, schema: Schema, without?: string): Field[] {
   const required = new Set(schema.required ?? [])
   const entries = Object.entries(schema.properties ?? {}).filter(([name]) => name !== without)
+  entries.sort(([a], [b]) => place(a) - place(b))
   return entries.map(([name, property]) => field(root, name, property, required.has(name)))
+}
+
+/// The order in which a person thinks of them; the schema's own is that of the alphabet. Others come last.
+const ORDER = [
+  'dataset', 'task', 'target', 'positive', 'drop', 'metric', 'threshold', 'seed',
+  'method', 'column', 'training', 'validation', 'test',
+  'numeric', 'text', 'columns', 'treat_as', 'impute', 'fill', 'encode', 'bins', 'breaks', 'groups', 'order', 'unknown',
+  'base_score', 'base_odds', 'points_to_double_odds', 'min_information_value',
+  'capacity', 'class_weight', 'num_leaves', 'learning_rate', 'num_iterations', 'early_stopping_round', 'min_data_in_leaf',
+  'max_depth', 'max_bin', 'feature_fraction', 'bagging_fraction', 'lambda_l1', 'lambda_l2', 'monotone_constraints',
+  'l1', 'l2',
+]
+
+function place(name: string): number {
+  const at = ORDER.indexOf(name)
+  return at < 0 ? ORDER.length : at
 }
 
 function field(root: Schema, name: string, property: Schema, required: boolean): Field {
