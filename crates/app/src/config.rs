@@ -4,6 +4,11 @@ use std::path::PathBuf;
 
 use meuse_core::time::Clock;
 
+use crate::compute::memory;
+
+/// Less memory than this is no help to a job.
+const SMALLEST_JOB_MIB: usize = 512;
+
 /// The configuration of one server.
 #[derive(Debug, Clone)]
 pub struct AppConfig {
@@ -27,6 +32,8 @@ pub struct AppConfig {
     pub job_threads: usize,
     /// How much memory one job's DuckDB may use, in MiB.
     pub job_memory_mib: usize,
+    /// How much memory one job's processes may take in all, in MiB; one that takes more is ended.
+    pub job_max_memory_mib: usize,
     /// How many predict calls run at once; more wait shortly, then are told when to come back.
     pub predict_permits: usize,
     /// The most rows of one predict call.
@@ -51,9 +58,16 @@ impl AppConfig {
             job_slots,
             job_threads: (cores / job_slots).max(1),
             job_memory_mib: 2048,
+            job_max_memory_mib: max_memory_mib(job_slots),
             predict_permits: cores * 4,
             max_predict_rows: 10_000,
             loaded_bundles: 32,
         }
     }
+}
+
+/// Three quarters of the machine's memory, shared by the jobs that may run at once (one import beside the trainings).
+fn max_memory_mib(job_slots: usize) -> usize {
+    let machine = memory::of_machine_mib().unwrap_or(8192) as usize;
+    (machine * 3 / 4 / (job_slots + 1)).max(SMALLEST_JOB_MIB)
 }

@@ -119,7 +119,9 @@ fn read_or_make_name(path: &Path) -> std::io::Result<String> {
             let mut file = File::create(&draft)?;
             writeln!(file, "{name}")?;
             file.sync_all()?;
+            meuse_faults::pass("name.drafted")?;
             fs::rename(&draft, path)?;
+            meuse_faults::pass("name.renamed")?;
             Ok(name)
         }
         Err(error) => Err(error),

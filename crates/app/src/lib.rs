@@ -9,10 +9,12 @@ pub mod audit;
 pub mod compute;
 mod config;
 pub mod data;
+mod disk;
 mod error;
 mod home;
 pub mod models;
 pub mod serving;
+mod sweep;
 
 use std::sync::Arc;
 
@@ -51,6 +53,18 @@ impl App {
     /// [`Error::Conflict`] when another process holds the home, naming its pid; [`Error::Unavailable`] when the
     /// database or a folder cannot be opened.
     pub async fn open(config: AppConfig) -> Result<Arc<Self>, Error> {
+        Self::open_handing_over(config, &|_| Ok(())).await
+    }
+
+    /// As [`App::open`]; the very first start gives its admin key to `hand_over` before the key is valid, and makes none
+    /// when that fails.
+    ///
+    /// # Errors
+    /// As [`App::open`], and what `hand_over` says.
+    pub async fn open_handing_over(
+        config: AppConfig,
+        hand_over: &(dyn Fn(&str) -> Result<(), Error> + Sync),
+    ) -> Result<Arc<Self>, Error> {
         let home = home::Home::open(&config.home)?;
         let database = match &config.database {
             Some(url) => DatabaseAddress::parse(url),
@@ -60,7 +74,7 @@ impl App {
         let (audit_head, secret) = (home.path("audit.head"), home.secret().clone());
         let store = Store::open(StoreConfig { database, blobs, audit_head, secret }).await?;
         let clock = config.clock.clone();
-        let access = access::Access::open(&store, home.secret(), clock.clone()).await?;
+        let access = access::Access::open(&store, home.secret(), clock.clone(), hand_over).await?;
         let models = models::Models::open(&store).await?;
         let serving = serving::Serving::new(&config, store.blobs.clone());
         let compute = compute::Compute::new(&config, &home);
@@ -71,6 +85,7 @@ impl App {
     /// Starts the background loops: jobs, and the snapshots of keys and models.
     pub fn start(self: &Arc<Self>) {
         self.spawn(compute::run(Arc::clone(self)));
+        self.spawn(sweep::run(Arc::clone(self)));
         self.spawn(models::refresh(Arc::clone(self)));
         self.spawn(access::refresh(Arc::clone(self)));
         self.spawn(access::sweep(Arc::clone(self)));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,8 +63,18 @@ impl utoipa::PartialSchema for Micros {
 impl utoipa::ToSchema for Micros {}
 
 /// Where the time comes from. A test holds a [`Clock::manual`] and moves it; everything else reads the machine's.
+///
+/// It tells two times: [`Clock::now`], which people read and which an administrator or a time server may set back, and
+/// [`Clock::monotonic`], by which waiting is judged.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Option<Arc<Manual>>);
+
+#[derive(Debug)]
+struct Manual {
+    now: AtomicI64,
+    begin: Instant,
+    elapsed: AtomicI64,
+}
 
 impl Clock {
     /// The machine's clock.
@@ -74,21 +84,39 @@ impl Clock {
 
     /// A clock that stands at `start` until it is advanced.
     pub fn manual(start: Micros) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(start.0))))
+        let (now, elapsed) = (AtomicI64::new(start.0), AtomicI64::new(0));
+        Self(Some(Arc::new(Manual { now, begin: Instant::now(), elapsed })))
     }
 
     /// The present instant.
     pub fn now(&self) -> Micros {
         match &self.0 {
-            Some(time) => Micros(time.load(Ordering::SeqCst)),
+            Some(manual) => Micros(manual.now.load(Ordering::SeqCst)),
             None => Micros(jiff::Timestamp::now().as_microsecond()),
         }
     }
 
-    /// Moves a manual clock forward; the machine's clock cannot be moved.
+    /// The present instant for whoever waits: whatever is done to the time of day, it goes on evenly.
+    pub fn monotonic(&self) -> Instant {
+        match &self.0 {
+            Some(manual) => manual.begin + Duration::from_micros(manual.elapsed.load(Ordering::SeqCst).unsigned_abs()),
+            None => Instant::now(),
+        }
+    }
+
+    /// Lets time pass on a manual clock; the machine's clock cannot be moved.
     pub fn advance(&self, duration: Duration) {
-        if let Some(time) = &self.0 {
-            time.fetch_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Some(manual) = &self.0 {
+            let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+            manual.now.fetch_add(micros, Ordering::SeqCst);
+            manual.elapsed.fetch_add(micros, Ordering::SeqCst);
+        }
+    }
+
+    /// Sets a manual clock back (or, with a negative number, forward) as an administrator would: no time passes.
+    pub fn set_back(&self, micros: i64) {
+        if let Some(manual) = &self.0 {
+            manual.now.fetch_sub(micros, Ordering::SeqCst);
         }
     }
 }

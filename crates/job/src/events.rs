@@ -74,7 +74,10 @@ impl State {
         }
         let mut line = serde_json::to_vec(&Event { at: Clock::system().now(), kind })?;
         line.push(b'\n');
-        self.file.write_all(&line)
+        meuse_faults::pass("child.event")?;
+        self.file.write_all(&line)?;
+        meuse_faults::reach("child.told");
+        Ok(())
     }
 }
 

@@ -52,13 +52,17 @@ fn run(folder: &Path) -> anyhow::Result<ExitCode> {
     let events = Arc::new(EventLog::append_to(&folder.join(FILE))?);
     events::beat(Arc::clone(&events))?;
     end_on_panic(Arc::clone(&events));
+    meuse_faults::reach("child.started");
     match work::perform(folder, &events) {
         Ok(()) => {
+            meuse_faults::reach("child.synced");
             events.finish(EventKind::Done)?;
+            meuse_faults::reach("child.done");
             Ok(ExitCode::SUCCESS)
         }
         Err(Ended::Failed(failure)) => {
             events.finish(EventKind::Failed(failure))?;
+            meuse_faults::reach("child.failed");
             Ok(ExitCode::from(FAILED))
         }
         Err(Ended::Crashed(error)) => {

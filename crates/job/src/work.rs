@@ -47,6 +47,7 @@ pub(crate) fn perform(folder: &Path, events: &EventLog) -> Result<(), Ended> {
     let out = folder.join(job::OUT);
     std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     meuse_data::require_version()?;
+    meuse_faults::reach("child.ready");
     match spec {
         JobSpec::Import(mut spec) => {
             spec.source = folder.join(spec.source);
@@ -62,6 +63,7 @@ pub(crate) fn perform(folder: &Path, events: &EventLog) -> Result<(), Ended> {
             train(&spec, &out, events)?;
         }
     }
+    meuse_faults::reach("child.worked");
     sync(&out)?;
     Ok(())
 }
@@ -92,6 +94,7 @@ fn sync(out: &Path) -> anyhow::Result<()> {
     for path in paths.iter().map(PathBuf::as_path).chain([out]) {
         let synced = File::open(path).and_then(|file| file.sync_all());
         synced.with_context(|| format!("cannot sync {}", path.display()))?;
+        meuse_faults::reach("child.output");
     }
     Ok(())
 }

@@ -57,11 +57,11 @@ async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()>
     if let Some(file) = tried {
         write_whole(file, "", 0o600)?;
     }
-    let app = App::open(settings).await.map_err(|error| {
+    let hand_over = |key: &str| hand_over_admin_key(key, key_file);
+    let app = App::open_handing_over(settings, &hand_over).await.map_err(|error| {
         tried.map(std::fs::remove_file);
         described(error)
     })?;
-    hand_over_admin_key(&app, key_file)?;
     app.start();
     let address = listener.local_addr()?;
     if let Some(file) = address_file {
@@ -90,6 +90,7 @@ fn app_config(config: &Config) -> anyhow::Result<AppConfig> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     settings.job_threads = number("compute", "threads")?.unwrap_or((cores / settings.job_slots).max(1));
     settings.job_memory_mib = number("compute", "memory_mib")?.unwrap_or(settings.job_memory_mib);
+    settings.job_max_memory_mib = number("compute", "max_memory_mib")?.unwrap_or(settings.job_max_memory_mib);
     settings.predict_permits = number("serving", "concurrency")?.unwrap_or(settings.predict_permits);
     settings.max_predict_rows = number("serving", "max_rows")?.unwrap_or(settings.max_predict_rows);
     settings.loaded_bundles = number("serving", "loaded_models")?.unwrap_or(settings.loaded_bundles);
@@ -117,11 +118,11 @@ fn described(error: meuse_app::Error) -> anyhow::Error {
 }
 
 /// Gives the first start's admin key to a file of mode 600, or shows it once.
-fn hand_over_admin_key(app: &App, file: Option<&Path>) -> anyhow::Result<()> {
-    let Some(key) = app.take_first_key() else { return Ok(()) };
+fn hand_over_admin_key(key: &str, file: Option<&Path>) -> Result<(), meuse_app::Error> {
     match file {
         Some(file) => {
-            write_whole(file, &format!("{key}\n"), 0o600)?;
+            let written = write_whole(file, &format!("{key}\n"), 0o600);
+            written.map_err(|error| meuse_app::Error::Unavailable(format!("{error:#}")))?;
             tracing::info!(file = %file.display(), "this is the first start: the admin key is in this file");
         }
         None => eprintln!("This is the first start. The admin key, which is not shown again:\n\n    {key}\n"),
@@ -135,9 +136,15 @@ fn write_whole(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create_new(true).mode(mode).open(&temporary);
     let mut file = file.with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(|| refused(path))?;
+    meuse_faults::reach("file.drafted");
+    std::fs::rename(&temporary, path).with_context(|| refused(path))?;
+    meuse_faults::reach("file.renamed");
+    Ok(())
+}
+
+fn refused(path: &Path) -> String {
+    format!("cannot write {}", path.display())
 }
 
 /// A token that is cancelled by SIGINT or SIGTERM.

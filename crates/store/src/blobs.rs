@@ -2,15 +2,19 @@
 //!
 //! A blob's file is `<folder>/sha256/<first two digits>/<digest>`: a header of 16 bytes, then the content. The digest
 //! is of the content alone, so that a later header can come without moving anything. A blob appears whole or not at
-//! all: it is written in `<folder>/incoming`, synced, renamed, and its folder synced.
+//! all: it is written in `<folder>/incoming`, synced, renamed, and its folder synced. What nothing names any more is
+//! removed by `sweep.rs`.
 
+mod sweep;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
@@ -18,14 +22,13 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
+pub use sweep::{KEPT_FOR, Swept};
 
 /// `MEUB`, the version of the header, three zero bytes, the content's length (little endian, 8 bytes).
 const HEADER_BYTES: usize = 16;
 const MAGIC: [u8; 4] = *b"MEUB";
 const HEADER_VERSION: u8 = 1;
 const CHUNK_BYTES: usize = 256 << 10;
-/// What lies in `incoming` for longer than this was left there by a crash.
-const ABANDONED: Duration = Duration::from_hours(24);
 
 /// The SHA-256 of a blob's content: its name.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,6 +67,8 @@ impl FromStr for Digest {
 #[derive(Debug, Clone)]
 pub struct Blobs {
     folder: Arc<Path>,
+    /// What this process put of late: see `sweep.rs`.
+    recent: Arc<Mutex<HashMap<Digest, Instant>>>,
 }
 
 /// A blob that is being read.
@@ -80,34 +85,23 @@ pub struct Blob {
 impl Blobs {
     /// The blobs in a folder, which is made when it is not there.
     pub async fn at(folder: PathBuf) -> Result<Self, Error> {
-        let blobs = Self { folder: folder.into() };
-        let opened = blobs.clone();
-        blocking(move || opened.prepare()).await?;
+        let blobs = Self { folder: folder.into(), recent: Arc::default() };
+        let incoming = blobs.incoming();
+        blocking(move || std::fs::create_dir_all(&incoming).map_err(Error::file(&incoming))).await?;
         Ok(blobs)
-    }
-
-    fn prepare(&self) -> Result<(), Error> {
-        let incoming = self.incoming();
-        std::fs::create_dir_all(&incoming).map_err(Error::file(&incoming))?;
-        for entry in std::fs::read_dir(&incoming).map_err(Error::file(&incoming))? {
-            let entry = entry.map_err(Error::file(&incoming))?;
-            let changed = entry.metadata().and_then(|metadata| metadata.modified());
-            let age = changed.ok().and_then(|changed| SystemTime::now().duration_since(changed).ok());
-            if age.is_some_and(|age| age > ABANDONED) {
-                std::fs::remove_file(entry.path()).map_err(Error::file(&entry.path()))?;
-            }
-        }
-        Ok(())
     }
 
     /// Keeps a copy of a file. Putting what is there already changes nothing, and mends it if it was damaged.
     pub async fn put_file(&self, source: impl Into<PathBuf>) -> Result<Digest, Error> {
-        let (blobs, source) = (self.clone(), source.into());
-        blocking(move || {
-            let mut file = File::open(&source).map_err(Error::file(&source))?;
-            blobs.put(&mut file)
-        })
-        .await
+        let source = source.into();
+        let file = blocking(move || File::open(&source).map_err(Error::file(&source))).await?;
+        self.put_open(file).await
+    }
+
+    /// As [`Blobs::put_file`], of a file that was opened already, from where it stands.
+    pub async fn put_open(&self, mut file: File) -> Result<Digest, Error> {
+        let blobs = self.clone();
+        blocking(move || blobs.put(&mut file)).await
     }
 
     /// Keeps these bytes.
@@ -124,11 +118,17 @@ impl Blobs {
         let (digest, length) = copy(source, &mut draft).map_err(failed())?;
         io::Seek::rewind(&mut draft).map_err(failed())?;
         draft.write_all(&header(length)).map_err(failed())?;
+        meuse_faults::pass("blob.drafted").map_err(failed())?;
         draft.as_file().sync_all().map_err(failed())?;
+        meuse_faults::pass("blob.synced").map_err(failed())?;
         let path = self.path(digest);
         let folder = path.parent().unwrap_or(&self.folder);
         make_folder(folder, &self.folder)?;
-        draft.persist(&path).map_err(|error| Error::file(&path)(error.error))?;
+        {
+            let _turn = self.putting(digest)?;
+            draft.persist(&path).map_err(|error| Error::file(&path)(error.error))?;
+        }
+        meuse_faults::pass("blob.renamed").map_err(failed())?;
         sync_folder(folder)?;
         Ok(digest)
     }
@@ -162,7 +162,9 @@ impl Blobs {
         blocking(move || {
             let mut blob = blobs.open_now(digest)?;
             let mut content = Vec::with_capacity(blob.length as usize);
-            blob.copy(&mut content)?;
+            while let Some(chunk) = blob.chunk()? {
+                content.extend_from_slice(&chunk);
+            }
             Ok(content.into())
         })
         .await
@@ -174,7 +176,7 @@ impl Blobs {
         blocking(move || {
             let mut blob = blobs.open_now(digest)?;
             let mut file = File::create(&target).map_err(Error::file(&target))?;
-            let copied = blob.copy(&mut file);
+            let copied = blob.copy(&mut file, &target);
             if copied.is_err() {
                 // The blob's damage is what the caller must hear of, whether or not this succeeds.
                 let _ = std::fs::remove_file(&target);
@@ -212,9 +214,9 @@ impl Blob {
         Ok(Some(chunk.into()))
     }
 
-    fn copy(&mut self, target: &mut dyn Write) -> Result<(), Error> {
+    fn copy(&mut self, target: &mut dyn Write, path: &Path) -> Result<(), Error> {
         while let Some(chunk) = self.chunk()? {
-            target.write_all(&chunk).map_err(Error::file(&self.path))?;
+            target.write_all(&chunk).map_err(Error::file(path))?;
         }
         Ok(())
     }

@@ -210,14 +210,19 @@ impl Tx {
     pub async fn commit(mut self) -> Result<(), Error> {
         let trail = self.trail.take();
         let entries = std::mem::take(&mut self.pending);
+        // What a failpoint can be told apart by: the first thing that was done, as the audit trail names it.
+        let unnoted = if trail.is_none() { "schema" } else { "-" };
+        let action = entries.first().map_or(unnoted, |entry| entry.action.as_str()).to_owned();
         let head = match &trail {
             Some(trail) if !entries.is_empty() => Some(audit::write(&mut self, trail, entries).await?),
             _ => None,
         };
+        meuse_faults::reach_for("commit.before", &action);
         match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await?,
             Connection::Postgres(transaction) => transaction.commit().await?,
         }
+        meuse_faults::reach_for("commit.after", &action);
         drop(self.turn);
         if let (Some(trail), Some(head)) = (trail, head) {
             trail.note(head).await;

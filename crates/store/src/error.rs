@@ -1,5 +1,6 @@
 //! What can go wrong when things are kept: a variant per thing that a caller decides on.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::blobs::Digest;
@@ -77,6 +78,15 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The database may lack records of what the blobs hold.
+    #[error(
+        "the database lacks the newest noted audit entry, so it may be older than the blobs; nothing is swept: put the \
+         right database back, or move the file `audit.head` away to accept this one"
+    )]
+    Older,
+    /// There is no room.
+    #[error("the disk that holds {0} is full: make room there, then try again")]
+    Full(String),
     /// The file system refused.
     #[error("{}: {source}", path.display())]
     File {
@@ -92,7 +102,10 @@ impl Error {
     /// For `map_err`: the file system refused something about `path`.
     pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::File { path, source }
+        move |source| match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full(path.display().to_string()),
+            _ => Self::File { path, source },
+        }
     }
 
     /// For a document or word in a record that cannot be understood.
@@ -118,6 +131,10 @@ impl From<sqlx::Error> for Error {
         }
         // SQLITE_BUSY (5) and SQLITE_LOCKED (6) with their extended codes; Postgres: lock not available, deadlock.
         let code = database.code().unwrap_or_default().into_owned();
+        // SQLITE_FULL, SQLITE_IOERR_SHMSIZE; Postgres: disk full.
+        if matches!(code.as_str(), "13" | "4874" | "53100") {
+            return Self::Full("the database".into());
+        }
         let sqlite_busy = code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6)) && code.len() < 5;
         if sqlite_busy || code == "55P03" || code == "40P01" {
             return Self::Busy(message);

@@ -14,7 +14,7 @@ mod trail;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use blobs::{Blobs, Digest};
+pub use blobs::{Blobs, Digest, Swept};
 pub use db::{DatabaseAddress, Db, Tx};
 pub use error::Error;
 pub use secret::{MacKey, Secret, random};
@@ -67,6 +67,21 @@ impl Store {
             Db::Postgres(_) => None,
         };
         Tx::begin(&self.db, Arc::clone(&self.trail), turn).await
+    }
+
+    /// Removes what crashes left: blobs that no record names and drafts of blobs, both once they are a day old.
+    ///
+    /// # Errors
+    /// [`Error::Older`] when the database may be older than the blobs, which then may be all that is left of what it
+    /// lacks; and what the database or the file system say.
+    pub async fn sweep(&self) -> Result<Swept, Error> {
+        if self.trail.is_frozen() {
+            return Err(Error::Older);
+        }
+        let (old, drafts) = self.blobs.old().await?;
+        let named = records::references::blobs(&self.db).await?;
+        let blobs = self.blobs.remove_unnamed(old, named).await?;
+        Ok(Swept { bytes: drafts.bytes + blobs.bytes, drafts: drafts.drafts, blobs: blobs.blobs })
     }
 
     /// The audit trail's key and head, for [`records::audit`].

@@ -34,6 +34,7 @@ pub(crate) async fn run(db: &Db, database: &DatabaseAddress) -> Result<(), Error
     for (step, files) in MIGRATIONS.iter().enumerate().skip(present as usize) {
         for sql in *files {
             on!(tx, connection => sqlx::raw_sql(AssertSqlSafe(*sql)).execute(connection).await.map(drop))?;
+            meuse_faults::reach("migration.step");
         }
         on!(tx, connection => sqlx::query(NOTE).bind(step as i64 + 1).bind(THIS).execute(connection).await.map(drop))?;
     }

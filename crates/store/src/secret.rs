@@ -45,7 +45,9 @@ impl Secret {
             let mut draft = NamedTempFile::new_in(folder)?;
             writeln!(draft, "{}", hex::encode(secret.0))?;
             draft.as_file().sync_all()?;
+            meuse_faults::pass("secret.drafted")?;
             draft.persist_noclobber(path)?;
+            meuse_faults::pass("secret.renamed")?;
             File::open(folder)?.sync_all()
         };
         write().map_err(Error::file(path))?;

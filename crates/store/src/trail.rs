@@ -75,6 +75,11 @@ impl Trail {
         &self.file.path
     }
 
+    /// Whether the database lacks the entry that was noted as the newest: an older one was put in its place.
+    pub fn is_frozen(&self) -> bool {
+        self.file.noted.lock().unwrap_or_else(PoisonError::into_inner).frozen
+    }
+
     /// Notes that this entry was committed. The file never moves backwards: writers come here in any order.
     pub(crate) async fn note(&self, head: Head) {
         let file = Arc::clone(&self.file);
@@ -129,7 +134,9 @@ fn write_head(path: &Path, head: &Head) -> Result<(), Error> {
     let mut draft = NamedTempFile::new_in(folder).map_err(Error::file(folder))?;
     writeln!(draft, "{} {}", head.seq, head.mac).map_err(Error::file(path))?;
     draft.as_file().sync_all().map_err(Error::file(path))?;
+    meuse_faults::pass("head.drafted").map_err(Error::file(path))?;
     draft.persist(path).map_err(|error| Error::file(path)(error.error))?;
+    meuse_faults::reach("head.renamed");
     Ok(())
 }
 

@@ -15,8 +15,17 @@ const PRINCIPAL: &str = "admin";
 /// Who does what no caller asked for.
 const SERVER: &str = "meuse";
 
-/// Makes project, principal and key when there is no project; of two servers that start at once, one does.
-pub(super) async fn make_first_key(store: &Store, mac: &MacKey, at: Micros) -> Result<Option<String>, Error> {
+/// Puts the first key where its owner finds it; see [`crate::App::open_handing_over`].
+pub(crate) type HandOver<'a> = &'a (dyn Fn(&str) -> Result<(), Error> + Sync);
+
+/// Makes project, principal and key when there is no project; of two servers that start at once, one does. The key is
+/// handed over before it is valid: the other way round, a crash in between would leave a server that nobody can enter.
+pub(super) async fn make_first_key(
+    store: &Store,
+    mac: &MacKey,
+    at: Micros,
+    hand_over: HandOver<'_>,
+) -> Result<Option<String>, Error> {
     if !records::load(&store.db).await?.projects.is_empty() {
         return Ok(None);
     }
@@ -54,6 +63,7 @@ pub(super) async fn make_first_key(store: &Store, mac: &MacKey, at: Micros) -> R
         details: json!({ "principal": PRINCIPAL, "key": secret.prefix }),
     };
     audit::append(&mut tx, entry);
+    hand_over(&secret.text)?;
     tx.commit().await?;
     Ok(Some(secret.text))
 }

@@ -30,6 +30,7 @@ pub(crate) use sessions::sweep;
 
 use crate::{App, Error};
 use directory::Directory;
+pub(crate) use first_start::HandOver;
 
 /// How often changes by other replicas are looked for.
 const POLL: Duration = Duration::from_secs(1);
@@ -47,9 +48,14 @@ pub struct Access {
 
 impl Access {
     /// Reads the records. At the very first start it makes the project `default`, the principal `admin`, and a key.
-    pub(crate) async fn open(store: &Store, secret: &Secret, clock: Clock) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        store: &Store,
+        secret: &Secret,
+        clock: Clock,
+        hand_over: HandOver<'_>,
+    ) -> Result<Self, Error> {
         let mac = secret.derive("api keys");
-        let first_key = first_start::make_first_key(store, &mac, clock.now()).await?;
+        let first_key = first_start::make_first_key(store, &mac, clock.now(), hand_over).await?;
         let current = ArcSwap::from_pointee(Directory::new(records::load(&store.db).await?));
         let session_macs = sessions::Macs::new(secret);
         Ok(Self { clock, mac, session_macs, current, publishing: Mutex::default(), first_key: Mutex::new(first_key) })

@@ -1,7 +1,7 @@
 //! The events of a job as a stream of lines that can be resumed: from the work folders while it runs, from a blob once
 //! it has ended. Heartbeats are not shown; their numbers are left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use futures::Stream;
 use meuse_core::api::EventLine;
-use meuse_core::events::EventKind;
+use meuse_core::events::{Event, EventKind, Level};
 use meuse_core::job::JobState;
 use meuse_store::Digest;
 use meuse_store::records::jobs::{self, JobRow};
 use tokio::sync::mpsc;
 
-use super::tail::Tail;
+use super::tail::{Look, Tail};
 use crate::access::{Action, Caller};
 use crate::{App, Error};
 
 /// How often a follower looks for new events.
 const LOOK: Duration = Duration::from_millis(200);
+/// How many bytes of the first, and of the last, events of a job are kept once it has ended.
+const KEPT: usize = 4 << 20;
 /// How many lines wait for a slow reader.
 const QUEUE: usize = 256;
 
@@ -123,14 +125,20 @@ impl Pump {
     async fn read_folders(&mut self, row: &JobRow) -> Result<(), Error> {
         for attempt in self.after.attempt.max(1)..=row.attempts as u32 {
             let folder = self.app.compute.folder(&row.id, i64::from(attempt));
-            let tail = self.tails.remove(&attempt).unwrap_or_else(|| Tail::new(&folder));
-            let (tail, events) = read(tail).await?;
-            self.tails.insert(attempt, tail);
-            for (number, event) in events {
-                if event.kind != EventKind::Heartbeat {
-                    self.send(EventLine::Event { attempt, number, event }).await;
+            let mut tail = self.tails.remove(&attempt).unwrap_or_else(|| Tail::new(&folder));
+            loop {
+                let look;
+                (tail, look) = read(tail).await?;
+                for (number, event) in look.events {
+                    if event.kind != EventKind::Heartbeat {
+                        self.send(EventLine::Event { attempt, number, event }).await;
+                    }
+                }
+                if look.at_end || self.lines.is_closed() {
+                    break;
                 }
             }
+            self.tails.insert(attempt, tail);
         }
         Ok(())
     }
@@ -162,24 +170,118 @@ impl Pump {
     }
 }
 
-async fn read(mut tail: Tail) -> Result<(Tail, Vec<(u64, meuse_core::events::Event)>), Error> {
-    let work = move || tail.read().map(|events| (tail, events));
+async fn read(mut tail: Tail) -> Result<(Tail, Look), Error> {
+    let work = move || tail.read().map(|look| (tail, look));
     let read = tokio::task::spawn_blocking(work).await;
     let read = read.map_err(|_| Error::Internal("reading events panicked".into()))?;
     read.map_err(|error| Error::Unavailable(format!("the events cannot be read: {error}")))
 }
 
-/// Keeps the events of all attempts of a job as a blob of lines; answers its digest.
+/// Keeps the events of all attempts of a job as a blob of lines; answers its digest. Of a job that told very much, the
+/// beginning and the end are kept, and a line in between says so.
 pub(crate) async fn keep(app: &App, job: &JobRow) -> Result<String, Error> {
-    let mut text = Vec::new();
+    let mut kept = Kept::default();
     for attempt in 1..=job.attempts {
         let folder: PathBuf = app.compute.folder(&job.id, attempt);
-        let (_, events) = read(Tail::new(&folder)).await?;
-        for (number, event) in events.into_iter().filter(|(_, event)| event.kind != EventKind::Heartbeat) {
-            let line = EventLine::Event { attempt: attempt as u32, number, event };
-            serde_json::to_writer(&mut text, &line).map_err(|error| Error::Internal(error.to_string()))?;
-            text.push(b'\n');
+        let mut tail = Tail::new(&folder);
+        loop {
+            let look;
+            (tail, look) = match read(tail).await {
+                Ok(read) => read,
+                Err(error) => {
+                    // What a child put in the place of its events must not keep the job from ending.
+                    tracing::warn!(job.id = job.id, attempt, %error, "the events of an attempt cannot be kept");
+                    break;
+                }
+            };
+            for (number, event) in look.events.into_iter().filter(|(_, event)| event.kind != EventKind::Heartbeat) {
+                kept.take(EventLine::Event { attempt: attempt as u32, number, event })?;
+            }
+            if look.at_end {
+                break;
+            }
         }
     }
-    Ok(app.store.blobs.put_bytes(text).await?.to_string())
+    Ok(app.store.blobs.put_bytes(kept.text()?).await?.to_string())
+}
+
+/// The first and the last lines of a stream, each up to [`KEPT`] bytes.
+#[derive(Default)]
+struct Kept {
+    first: Vec<u8>,
+    last: VecDeque<(Vec<u8>, EventLine)>,
+    last_bytes: usize,
+    left_out: u64,
+    newest_left_out: Option<EventLine>,
+}
+
+impl Kept {
+    fn take(&mut self, line: EventLine) -> Result<(), Error> {
+        let text = as_line(&line)?;
+        if self.last.is_empty() && self.first.len() + text.len() <= KEPT {
+            self.first.extend(text);
+            return Ok(());
+        }
+        self.last_bytes += text.len();
+        self.last.push_back((text, line));
+        while self.last_bytes > KEPT
+            && let Some((text, line)) = self.last.pop_front()
+        {
+            self.last_bytes -= text.len();
+            self.left_out += 1;
+            self.newest_left_out = Some(line);
+        }
+        Ok(())
+    }
+
+    fn text(self) -> Result<Vec<u8>, Error> {
+        let mut text = self.first;
+        if let Some(EventLine::Event { attempt, number, event }) = self.newest_left_out {
+            let message = format!("{} events were told here that are not kept", self.left_out);
+            let kind = EventKind::Log { level: Level::Info, message };
+            text.extend(as_line(&EventLine::Event { attempt, number, event: Event { at: event.at, kind } })?);
+        }
+        text.extend(self.last.into_iter().flat_map(|(text, _)| text));
+        Ok(text)
+    }
+}
+
+fn as_line(line: &EventLine) -> Result<Vec<u8>, Error> {
+    let mut text = serde_json::to_vec(line).map_err(|error| Error::Internal(error.to_string()))?;
+    text.push(b'\n');
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use meuse_core::time::Micros;
+
+    use super::*;
+
+    #[test]
+    fn of_very_many_events_the_first_and_the_last_are_kept_and_a_line_says_so() {
+        let mut kept = Kept::default();
+        let many = (3 * KEPT / 100) as u64;
+        for number in 1..=many {
+            let kind = EventKind::Log { level: Level::Info, message: format!("{number:0>50}") };
+            kept.take(EventLine::Event { attempt: 1, number, event: Event { at: Micros(0), kind } }).expect("taken");
+        }
+        let left_out = kept.left_out;
+        let text = kept.text().expect("text");
+        assert!(left_out > 0 && text.len() < 2 * KEPT + 1000, "{left_out} {}", text.len());
+        let lines: Vec<EventLine> = text
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(|line| serde_json::from_slice(line).expect("JSON"))
+            .collect();
+        assert_eq!(lines.len() as u64, many - left_out + 1);
+        let numbers: Vec<u64> = lines
+            .iter()
+            .map(|line| match line {
+                EventLine::Event { number, .. } => *number,
+                EventLine::End { .. } => panic!("no end was taken"),
+            })
+            .collect();
+        assert!(numbers.is_sorted() && numbers.first() == Some(&1) && numbers.last() == Some(&many));
+        assert!(String::from_utf8_lossy(&text).contains(&format!("{left_out} events were told here")));
+    }
 }

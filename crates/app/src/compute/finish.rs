@@ -8,13 +8,13 @@ use meuse_core::events::Failure;
 use meuse_core::job::JobState;
 use meuse_store::Tx;
 use meuse_store::records::audit::{self, NewEntry};
-use meuse_store::records::jobs::{self, Ending, JobRow};
+use meuse_store::records::jobs::{self, Ending, JobRow, Lease};
 use meuse_store::records::{datasets, models};
 use serde_json::{Value, json};
 
-use super::outputs::{self, Made, task_word};
+use super::outputs::{self, Made, NotCollected, task_word};
 use super::task::{self, Task};
-use super::{MAX_ATTEMPTS, events};
+use super::{LEASE, MAX_ATTEMPTS, events};
 use crate::{App, Error};
 
 /// How long to wait before trying again when the database or the disk refuses.
@@ -49,6 +49,7 @@ pub(crate) async fn conclude(app: &App, job: &JobRow, outcome: Outcome) {
         if !std::mem::replace(&mut told, true) {
             tracing::warn!(job.id = job.id, %error, "the end of a job cannot be recorded now; will try again");
         }
+        show_waiting(app, job, &error).await;
         tokio::select! {
             () = app.stop().cancelled() => return,
             () = tokio::time::sleep(AGAIN) => {}
@@ -57,20 +58,38 @@ pub(crate) async fn conclude(app: &App, job: &JobRow, outcome: Outcome) {
     app.compute.announce();
 }
 
+/// Shows in the job's progress what it waits for, where the database takes it.
+async fn show_waiting(app: &App, job: &JobRow, reason: &Error) {
+    let at = app.clock.now();
+    let lease = Lease { owner: &app.compute.owner, at, until: at.plus(LEASE) };
+    let progress = json!({ "stage": format!("its end waits: {reason}"), "done": 0, "total": 0 }).to_string();
+    let noted = async {
+        let mut tx = app.store.begin().await?;
+        jobs::keep(&mut tx, &job.id, job.attempts, &lease, Some(&progress)).await?;
+        tx.commit().await
+    };
+    if let Err(error) = noted.await {
+        tracing::debug!(job.id = job.id, %error, "what a job waits for cannot be noted now");
+    }
+}
+
 async fn try_to_conclude(app: &App, job: &JobRow, outcome: &Outcome) -> Result<(), Error> {
     let verdict = match outcome {
         Outcome::Done => {
             let task = Task::from_json(&job.task)?;
             match outputs::collect(app, &task, &app.compute.folder(&job.id, job.attempts)).await {
                 Ok(made) => Verdict::Made(Box::new((task, made))),
-                Err(reason) => crashed(job, &reason),
+                Err(NotCollected::Unusable(reason)) => crashed(job, &reason),
+                Err(NotCollected::NotNow(error)) => return Err(error),
             }
         }
         Outcome::Failed(failure) => Verdict::Failed(failure.clone()),
         Outcome::Crashed(reason) => crashed(job, reason),
         Outcome::Cancelled => Verdict::Cancelled,
     };
+    meuse_faults::reach("finish.collected");
     let events = events::keep(app, job).await?;
+    meuse_faults::reach("finish.events");
     let mut tx = app.store.begin().await?;
     let Some(held) = jobs::hold(&mut tx, &job.id, job.attempts, &app.compute.owner).await? else {
         drop(tx);
@@ -81,10 +100,10 @@ async fn try_to_conclude(app: &App, job: &JobRow, outcome: &Outcome) -> Result<(
     end(app, tx, &held, verdict, &events).await
 }
 
-/// Ends an attempt of another home, unless that home has been heard of since.
+/// Ends an attempt of another home, unless that home has prolonged its lease since.
 pub(crate) async fn conclude_abandoned(app: &App, job: &JobRow, reason: &str) -> Result<(), Error> {
     let mut tx = app.store.begin().await?;
-    let Some(held) = jobs::hold_abandoned(&mut tx, &job.id, job.attempts, app.clock.now()).await? else {
+    let Some(held) = jobs::hold_abandoned(&mut tx, &job.id, job.attempts, job.lease_until).await? else {
         return Ok(());
     };
     let verdict = crashed(&held, reason);
@@ -113,7 +132,9 @@ async fn end(app: &App, mut tx: Tx, job: &JobRow, verdict: Verdict, events: &str
     let verdict = if job.cancel_requested { Verdict::Cancelled } else { verdict };
     if matches!(verdict, Verdict::Again) {
         jobs::requeue(&mut tx, &job.id, job.attempts).await?;
-        return Ok(tx.commit().await?);
+        tx.commit().await?;
+        meuse_faults::reach("attempt.requeued");
+        return Ok(());
     }
     let state = match &verdict {
         Verdict::Made(_) => JobState::Succeeded,
@@ -150,7 +171,9 @@ async fn after(app: &App, job: &JobRow) {
     {
         tracing::debug!(%error, "the models cannot be read again now");
     }
+    meuse_faults::reach("finish.told");
     remove_folders(app, job).await;
+    meuse_faults::reach("finish.cleaned");
 }
 
 /// Removes the work folders of all attempts of a job that has ended.

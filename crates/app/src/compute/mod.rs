@@ -6,6 +6,7 @@ mod attempt;
 mod events;
 mod executor;
 mod finish;
+mod handed;
 mod outputs;
 mod scheduler;
 mod tail;
@@ -32,6 +33,7 @@ use crate::access::{Action, Caller};
 use crate::home::Home;
 use crate::{App, AppConfig, Error};
 pub use events::After;
+pub(crate) use executor::memory;
 pub(crate) use scheduler::run;
 use task::Task;
 

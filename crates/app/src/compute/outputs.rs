@@ -1,6 +1,7 @@
 //! What a child left in its folder `out` becomes blobs, and what a record needs to know of it.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,9 +17,10 @@ use meuse_store::{Blobs, Digest};
 use serde::de::DeserializeOwned;
 use sha2::Digest as _;
 
+use super::handed;
 use super::task::Task;
-use crate::App;
 use crate::models::{BundleFiles, Resolved};
+use crate::{App, Error};
 
 /// What an attempt made, in blobs.
 pub(crate) enum Made {
@@ -39,11 +41,19 @@ pub(crate) struct ModelMade {
     pub(crate) test: Option<f64>,
 }
 
+/// The largest document among outputs, in bytes.
+const MAX_DOCUMENT: u64 = 256 << 20;
+
+/// Why outputs were not collected.
+pub(crate) enum NotCollected {
+    /// They cannot be used, and why in words: another attempt may make better ones.
+    Unusable(String),
+    /// They could not be kept now: nothing is wrong with them.
+    NotNow(Error),
+}
+
 /// Collects the outputs of a task.
-///
-/// # Errors
-/// Why they cannot be used, in words.
-pub(crate) async fn collect(app: &App, task: &Task, folder: &Path) -> Result<Made, String> {
+pub(crate) async fn collect(app: &App, task: &Task, folder: &Path) -> Result<Made, NotCollected> {
     let out = folder.join(job::OUT);
     let blobs = &app.store.blobs;
     Ok(match task {
@@ -53,11 +63,11 @@ pub(crate) async fn collect(app: &App, task: &Task, folder: &Path) -> Result<Mad
     })
 }
 
-async fn dataset(blobs: &Blobs, out: &Path) -> Result<Contents, String> {
+async fn dataset(blobs: &Blobs, out: &Path) -> Result<Contents, NotCollected> {
     let _: Schema = parse(out, "schema.json").await?;
     let profile: Profile = parse(out, "profile.json").await?;
     let _: Preview = parse(out, "preview.json").await?;
-    let bytes = tokio::fs::metadata(out.join("data.parquet")).await;
+    let bytes = open(out, "data.parquet").await?.metadata();
     Ok(Contents {
         rows: profile.rows,
         bytes: bytes.map_err(|error| unusable("data.parquet", &error))?.len(),
@@ -68,7 +78,7 @@ async fn dataset(blobs: &Blobs, out: &Path) -> Result<Contents, String> {
     })
 }
 
-async fn model_made(app: &App, out: &Path, model: &ModelName) -> Result<ModelMade, String> {
+async fn model_made(app: &App, out: &Path, model: &ModelName) -> Result<ModelMade, NotCollected> {
     let manifest: Manifest = parse(out, bundle::MANIFEST).await?;
     let evaluation: Evaluation = parse(out, bundle::EVALUATION).await?;
     let mut files = BTreeMap::new();
@@ -79,7 +89,7 @@ async fn model_made(app: &App, out: &Path, model: &ModelName) -> Result<ModelMad
     // What cannot answer is not registered. The version's number is not known yet; 0 is never one.
     let opened = Resolved { model: model.clone(), version: 0, bundle: Arc::clone(&bundle) };
     let checked = app.serving.check(&opened).await;
-    checked.map_err(|error| format!("the bundle that it made cannot be opened: {error}"))?;
+    checked.map_err(|error| NotCollected::Unusable(format!("the bundle that it made cannot be opened: {error}")))?;
     let chosen_by = evaluation.validation.as_ref().map(|validation| &validation.metrics);
     let value = |metrics: &BTreeMap<String, _>| {
         let metric: Option<&meuse_core::evaluation::Metric> = metrics.get(&evaluation.metric);
@@ -111,15 +121,28 @@ pub(crate) fn task_word(task: Prediction) -> &'static str {
     }
 }
 
-async fn put(blobs: &Blobs, out: &Path, name: &str) -> Result<Digest, String> {
-    blobs.put_file(out.join(name)).await.map_err(|error| unusable(name, &error))
+async fn put(blobs: &Blobs, out: &Path, name: &str) -> Result<Digest, NotCollected> {
+    let file = open(out, name).await?;
+    blobs.put_open(file).await.map_err(|error| NotCollected::NotNow(error.into()))
 }
 
-async fn parse<T: DeserializeOwned>(out: &Path, name: &str) -> Result<T, String> {
-    let bytes = tokio::fs::read(out.join(name)).await.map_err(|error| unusable(name, &error))?;
+async fn open(out: &Path, name: &str) -> Result<File, NotCollected> {
+    let (out, wanted) = (out.to_owned(), name.to_owned());
+    let opened = blocking(move || handed::open(&out, &wanted)).await;
+    opened.map_err(|error| unusable(name, &error))
+}
+
+async fn parse<T: DeserializeOwned>(out: &Path, name: &str) -> Result<T, NotCollected> {
+    let (out, wanted) = (out.to_owned(), name.to_owned());
+    let bytes = blocking(move || handed::read(&out, &wanted, MAX_DOCUMENT)).await;
+    let bytes = bytes.map_err(|error| unusable(name, &error))?;
     serde_json::from_slice(&bytes).map_err(|error| unusable(name, &error))
 }
 
-fn unusable(name: &str, error: &dyn std::fmt::Display) -> String {
-    format!("its output `{name}` cannot be used: {error}")
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
+fn unusable(name: &str, error: &dyn std::fmt::Display) -> NotCollected {
+    NotCollected::Unusable(format!("its output `{name}` cannot be used: {error}"))
 }

@@ -1,7 +1,8 @@
 //! Claims queued jobs for the slots of this server, and takes up those that it ran before it was restarted.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use meuse_core::job::JobState;
 use meuse_store::records::jobs::{self, JobRow, Lane, Lease};
@@ -20,6 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 pub(crate) async fn run(app: Arc<App>) {
     let mut trouble = Trouble::default();
     let mut cleaned = false;
+    let mut elsewhere = Elsewhere::default();
     while !app.stop().is_cancelled() {
         let round = async {
             if !cleaned {
@@ -27,7 +29,7 @@ pub(crate) async fn run(app: Arc<App>) {
                 cleaned = true;
             }
             adopt(&app).await?;
-            take_abandoned(&app).await?;
+            take_abandoned(&app, &mut elsewhere).await?;
             fill(&app).await
         };
         trouble.tell(round.await);
@@ -89,9 +91,34 @@ async fn adopt(app: &Arc<App>) -> Result<(), Error> {
     Ok(())
 }
 
+/// The leases of other servers' jobs: what they were, and since when they have not moved by our own monotonic clock.
+/// So neither a clock that was set nor two clocks that differ make a living server look dead.
+#[derive(Default)]
+struct Elsewhere(HashMap<(String, i64), (Option<i64>, Instant)>);
+
+impl Elsewhere {
+    /// Takes note of the jobs that run elsewhere now; answers those whose lease has not moved for its whole time.
+    fn stale(&mut self, running: Vec<JobRow>, now: Instant) -> Vec<JobRow> {
+        let mut seen = HashMap::new();
+        let mut stale = Vec::new();
+        for job in running {
+            let key = (job.id.clone(), job.attempts);
+            let before = self.0.remove(&key).filter(|(lease, _)| *lease == job.lease_until);
+            let since = before.map_or(now, |(_, since)| since);
+            seen.insert(key, (job.lease_until, since));
+            if now.saturating_duration_since(since) > LEASE {
+                stale.push(job);
+            }
+        }
+        self.0 = seen;
+        stale
+    }
+}
+
 /// Ends the attempts of servers that have not been heard of for the time of a lease.
-async fn take_abandoned(app: &Arc<App>) -> Result<(), Error> {
-    for job in jobs::abandoned(&app.store.db, &app.compute.owner, app.clock.now()).await? {
+async fn take_abandoned(app: &Arc<App>, elsewhere: &mut Elsewhere) -> Result<(), Error> {
+    let running = jobs::running_elsewhere(&app.store.db, &app.compute.owner).await?;
+    for job in elsewhere.stale(running, app.clock.monotonic()) {
         finish::conclude_abandoned(app, &job, "the server that ran it was not heard of any more").await?;
     }
     Ok(())
@@ -117,6 +144,9 @@ async fn claim(app: &App, lane: Lane) -> Result<Option<JobRow>, Error> {
     let mut tx = app.store.begin().await?;
     let job = jobs::claim(&mut tx, lane, &lease).await?;
     tx.commit().await?;
+    if job.is_some() {
+        meuse_faults::reach("attempt.claimed");
+    }
     Ok(job)
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use crate::access::{Action, Caller};
 use crate::compute::task::{Task, canonical};
 use crate::home::UPLOAD_PREFIX;
-use crate::{App, Error, compute};
+use crate::{App, Error, compute, disk};
 
 /// How many chunks of a body wait for the disk.
 const QUEUE: usize = 16;
@@ -59,6 +59,7 @@ impl App {
             return Err(too_large(limit));
         }
         let upload = receive(self.compute.work(), body, limit).await?;
+        meuse_faults::reach("upload.received");
         check_length(upload.bytes, request.length)?;
         let source = SourceRow { file, sha256: upload.sha256, bytes: upload.bytes, options: options_text };
         let (project, dataset) = (caller.project_id(), request.dataset.as_str());
@@ -141,14 +142,15 @@ async fn receive(
     body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     limit: u64,
 ) -> Result<Upload, Error> {
-    let file = tempfile::Builder::new().prefix(UPLOAD_PREFIX).tempfile_in(folder).map_err(|error| no_room(&error))?;
+    let file =
+        tempfile::Builder::new().prefix(UPLOAD_PREFIX).tempfile_in(folder).map_err(|error| not_kept(folder, &error))?;
     let (chunks, received) = mpsc::channel(QUEUE);
     let writer = tokio::task::spawn_blocking(move || write(file, received));
     let passed = pass_on(body, chunks, limit).await;
     // Waited for in any case, so that a refused upload has left nothing when its refusal is answered.
     let written = writer.await.map_err(|_| Error::Internal("writing an upload panicked".into()))?;
     passed?;
-    written.map_err(|error| no_room(&error))
+    written.map_err(|error| not_kept(folder, &error))
 }
 
 async fn pass_on(
@@ -182,8 +184,8 @@ fn write(mut file: NamedTempFile, mut chunks: mpsc::Receiver<Bytes>) -> std::io:
     Ok(Upload { file, sha256: hex::encode(hasher.finalize()), bytes })
 }
 
-fn no_room(error: &std::io::Error) -> Error {
-    Error::Unavailable(format!("the upload cannot be kept: {error}"))
+fn not_kept(folder: &Path, error: &std::io::Error) -> Error {
+    Error::Unavailable(format!("the upload cannot be kept: {}", disk::refused(folder, error)))
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl App {
     pub async fn profile(&self, caller: &Caller, reference: &DatasetRef) -> Result<Profile, Error> {
         caller.require(Action::ReadData)?;
         let version = self.find_version(caller, reference).await?;
-        self.document(&version.contents.profile).await
+        self.document_of(&version, "profile", &version.contents.profile).await
     }
 
     /// The first rows of a version.
@@ -91,7 +91,7 @@ impl App {
     pub async fn preview(&self, caller: &Caller, reference: &DatasetRef) -> Result<Preview, Error> {
         caller.require(Action::ReadData)?;
         let version = self.find_version(caller, reference).await?;
-        self.document(&version.contents.preview).await
+        self.document_of(&version, "preview", &version.contents.preview).await
     }
 
     /// The record of the version that a reference names.
@@ -120,8 +120,8 @@ impl App {
 
     /// The columns of a version, and what they hold.
     pub(crate) async fn schema_and_profile(&self, version: &VersionRow) -> Result<(Schema, Profile), Error> {
-        let schema = self.document(&version.contents.schema).await?;
-        Ok((schema, self.document(&version.contents.profile).await?))
+        let schema = self.document_of(version, "schema", &version.contents.schema).await?;
+        Ok((schema, self.document_of(version, "profile", &version.contents.profile).await?))
     }
 
     pub(super) async fn shown_version(&self, row: &VersionRow) -> Result<DatasetVersion, Error> {
@@ -134,7 +134,7 @@ impl App {
             created_at: row.created_at,
             created_by: row.created_by.clone(),
             rows: row.contents.rows,
-            schema: self.document(&row.contents.schema).await?,
+            schema: self.document_of(row, "schema", &row.contents.schema).await?,
             sha256: row.contents.data.to_string(),
             bytes: row.contents.bytes,
             source: Source {
@@ -144,6 +144,19 @@ impl App {
                 options,
             },
         })
+    }
+
+    /// A JSON document of a dataset version; what is damaged is named.
+    async fn document_of<T: DeserializeOwned>(
+        &self,
+        version: &VersionRow,
+        what: &str,
+        digest: &Digest,
+    ) -> Result<T, Error> {
+        let named = |error: Error| {
+            Error::Unavailable(format!("the {what} of {}:{} cannot be read: {error}", version.dataset, version.version))
+        };
+        self.document(digest).await.map_err(named)
     }
 
     /// A JSON document in a blob.

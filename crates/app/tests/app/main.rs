@@ -1,6 +1,7 @@
 //! What the app promises, entered where the server enters: children are real processes, records a real database.
 
 mod access;
+mod clock;
 mod compute;
 mod data;
 mod home;

@@ -1,8 +1,9 @@
 //! A real server on a free port with a home of its own, and the real command line to speak with it.
 
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -54,18 +55,39 @@ pub(crate) struct Server {
     pub(crate) key: String,
     /// Set by a test that does what a server should warn of.
     pub(crate) expects_warnings: bool,
+    /// Variables of the server's environment besides those of [`meuse`].
+    pub(crate) environment: Vec<(&'static str, OsString)>,
+    /// A command, with its arguments, that starts the server.
+    pub(crate) started_by: Vec<OsString>,
     child: Option<Child>,
 }
 
 impl Server {
     /// A first start.
     pub(crate) fn start() -> Self {
-        let scratch = tempfile::tempdir().expect("a temporary folder");
-        let mut server = Self { scratch, url: String::new(), key: String::new(), expects_warnings: false, child: None };
+        let mut server = Self::new();
         server.restart();
-        let key = std::fs::read_to_string(server.path("admin.key")).expect("the admin key");
-        server.key.push_str(key.trim());
+        server.read_key();
         server
+    }
+
+    /// A server that was not started yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            scratch: tempfile::tempdir().expect("a temporary folder"),
+            url: String::new(),
+            key: String::new(),
+            expects_warnings: false,
+            environment: Vec::new(),
+            started_by: Vec::new(),
+            child: None,
+        }
+    }
+
+    /// Takes the key that the first start wrote.
+    pub(crate) fn read_key(&mut self) {
+        let key = std::fs::read_to_string(self.path("admin.key")).expect("the admin key");
+        key.trim().clone_into(&mut self.key);
     }
 
     /// A path in the test's own folder.
@@ -82,24 +104,44 @@ impl Server {
 
     /// Starts the server on the same home.
     pub(crate) fn restart(&mut self) {
+        if let Err(ended) = self.try_restart() {
+            panic!("the server ended: {ended}, see {}\n{}", self.scratch.path().display(), self.log());
+        }
+    }
+
+    /// As [`Server::restart`]; an error when the server ends before it listens.
+    pub(crate) fn try_restart(&mut self) -> Result<(), ExitStatus> {
         let address = self.path("address");
         let _ = std::fs::remove_file(&address);
         let log = std::fs::File::options().create(true).append(true).open(self.path("server.log")).expect("a log file");
         let child = self.serve_command().arg("--address-file").arg(&address).stderr(log).spawn().expect("meuse starts");
         let child = self.child.insert(child);
         self.url = until("the server listens", || {
-            let ended = child.try_wait().expect("the child can be asked");
-            assert!(ended.is_none(), "the server ended: {:?}, see {}", ended, self.scratch.path().display());
-            std::fs::read_to_string(&address)
-                .ok()
-                .filter(|text| text.ends_with('\n'))
-                .map(|text| text.trim().to_owned())
-        });
+            if let Some(ended) = child.try_wait().expect("the child can be asked") {
+                return Some(Err(ended));
+            }
+            let address = std::fs::read_to_string(&address).ok().filter(|text| text.ends_with('\n'));
+            address.map(|text| Ok(text.trim().to_owned()))
+        })?;
+        Ok(())
+    }
+
+    /// How the server ended, when it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        let ended = self.child.as_mut()?.try_wait().expect("the child can be asked");
+        ended.inspect(|_| self.child = None)
     }
 
     /// `meuse serve` on this home and a free port, not started yet.
     pub(crate) fn serve_command(&self) -> Command {
         let mut command = meuse(self.scratch.path());
+        if let [program, arguments @ ..] = self.started_by.as_slice() {
+            let mut outer = Command::new(program);
+            outer.args(arguments).arg(command.get_program()).env_clear();
+            outer.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            command = outer;
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(["serve", "--listen", "127.0.0.1:0", "--home"]).arg(self.path("home"));
         command.arg("--admin-key-file").arg(self.path("admin.key")).stdin(Stdio::null());
         command

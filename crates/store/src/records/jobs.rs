@@ -39,7 +39,7 @@ pub struct JobRow {
     pub finished_at: Option<i64>,
     /// Which home runs it.
     pub lease_owner: Option<String>,
-    /// Until when that home may be believed to run it.
+    /// Until when that home may be believed to run it, by its own clock: others watch whether it moves.
     pub lease_until: Option<i64>,
     /// How far it is, as JSON.
     pub progress: Option<String>,
@@ -192,10 +192,10 @@ pub async fn running_of(db: &Db, owner: &str) -> Result<Vec<JobRow>, Error> {
     Ok(on!(db, pool => sqlx::query_as(SQL).bind(owner).fetch_all(pool).await)?)
 }
 
-/// The running jobs of other homes whose lease has run out.
-pub async fn abandoned(db: &Db, owner: &str, at: Micros) -> Result<Vec<JobRow>, Error> {
-    const SQL: &str = "SELECT * FROM job WHERE state = 'running' AND lease_owner <> $1 AND lease_until < $2";
-    Ok(on!(db, pool => sqlx::query_as(SQL).bind(owner).bind(at.0).fetch_all(pool).await)?)
+/// The running jobs of other homes. A lease that is prolonged no more has run out; what the clocks say does not matter.
+pub async fn running_elsewhere(db: &Db, owner: &str) -> Result<Vec<JobRow>, Error> {
+    const SQL: &str = "SELECT * FROM job WHERE state = 'running' AND lease_owner <> $1";
+    Ok(on!(db, pool => sqlx::query_as(SQL).bind(owner).fetch_all(pool).await)?)
 }
 
 /// Whether jobs of a lane wait.
@@ -214,12 +214,13 @@ pub async fn hold(tx: &mut Tx, id: &str, attempt: i64, owner: &str) -> Result<Op
         .bind(id).bind(attempt).bind(owner).fetch_optional(connection).await)?)
 }
 
-/// The job, if the attempt's lease has run out; nobody else changes it until this transaction is over.
-pub async fn hold_abandoned(tx: &mut Tx, id: &str, attempt: i64, at: Micros) -> Result<Option<JobRow>, Error> {
+/// The job, if the attempt's lease is still the one that was seen; nobody else changes it until this transaction is
+/// over.
+pub async fn hold_abandoned(tx: &mut Tx, id: &str, attempt: i64, seen: Option<i64>) -> Result<Option<JobRow>, Error> {
     const SQL: &str = "UPDATE job SET attempts = attempts \
-        WHERE id = $1 AND attempts = $2 AND lease_until < $3 AND state = 'running' RETURNING *";
+        WHERE id = $1 AND attempts = $2 AND lease_until = $3 AND state = 'running' RETURNING *";
     Ok(on!(tx, connection => sqlx::query_as(SQL)
-        .bind(id).bind(attempt).bind(at.0).fetch_optional(connection).await)?)
+        .bind(id).bind(attempt).bind(seen).fetch_optional(connection).await)?)
 }
 
 /// Puts a running attempt's job back into the queue; `false` when the attempt no longer holds it.

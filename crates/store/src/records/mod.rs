@@ -6,3 +6,4 @@ pub mod datasets;
 pub mod jobs;
 pub(crate) mod meta;
 pub mod models;
+pub mod references;

@@ -13,7 +13,7 @@ on_both!(
     projects_take_turns,
     a_long_training_keeps_no_import_waiting,
     a_late_attempt_holds_nothing,
-    a_lease_that_is_kept_does_not_run_out,
+    a_lease_that_is_kept_moves,
     a_cancelled_job_is_not_claimed,
     a_job_of_another_project_is_not_there,
 );
@@ -92,13 +92,15 @@ async fn a_late_attempt_holds_nothing(place: Place) {
     queue(&store, "lending", "train", NOW).await;
     let first = claim(&store, Lane::Training, "one", NOW).await.expect("claimed");
     let later = NOW.plus(Duration::from_secs(61));
-    let abandoned = jobs::abandoned(&store.db, "two", later).await.expect("listed");
-    assert_eq!(abandoned, std::slice::from_ref(&first));
+    let elsewhere = jobs::running_elsewhere(&store.db, "two").await.expect("listed");
+    assert_eq!(elsewhere, std::slice::from_ref(&first));
+    assert_eq!(jobs::running_elsewhere(&store.db, "one").await.expect("listed"), [], "it is its own");
 
     let mut tx = store.begin().await.expect("a transaction begins");
-    let held = jobs::hold_abandoned(&mut tx, &first.id, 1, NOW).await.expect("asked");
-    assert_eq!(held, None, "its lease has not run out at that time");
-    assert!(jobs::hold_abandoned(&mut tx, &first.id, 1, later).await.expect("asked").is_some());
+    let other = first.lease_until.map(|until| until - 1);
+    let held = jobs::hold_abandoned(&mut tx, &first.id, 1, other).await.expect("asked");
+    assert_eq!(held, None, "its lease was prolonged since");
+    assert!(jobs::hold_abandoned(&mut tx, &first.id, 1, first.lease_until).await.expect("asked").is_some());
     assert!(jobs::requeue(&mut tx, &first.id, 1).await.expect("requeued"));
     tx.commit().await.expect("it commits");
     let second = claim(&store, Lane::Training, "two", later).await.expect("claimed again");
@@ -114,7 +116,7 @@ async fn a_late_attempt_holds_nothing(place: Place) {
     tx.commit().await.expect("it commits");
 }
 
-async fn a_lease_that_is_kept_does_not_run_out(place: Place) {
+async fn a_lease_that_is_kept_moves(place: Place) {
     let store = place.open().await;
     project(&store, "lending").await;
     queue(&store, "lending", "train", NOW).await;
@@ -125,8 +127,11 @@ async fn a_lease_that_is_kept_does_not_run_out(place: Place) {
     let kept = jobs::keep(&mut tx, &job.id, 1, &longer, Some("{\"stage\":\"fit\"}")).await;
     assert_eq!(kept.expect("kept"), Some(false));
     tx.commit().await.expect("it commits");
-    let after_the_first = NOW.plus(Duration::from_secs(70));
-    assert_eq!(jobs::abandoned(&store.db, "two", after_the_first).await.expect("listed"), []);
+    let elsewhere = jobs::running_elsewhere(&store.db, "two").await.expect("listed");
+    assert_eq!(elsewhere.first().and_then(|job| job.lease_until), Some(longer.until.0));
+    let mut tx = store.begin().await.expect("a transaction begins");
+    assert_eq!(jobs::hold_abandoned(&mut tx, &job.id, 1, job.lease_until).await.expect("asked"), None);
+    drop(tx);
     let found = jobs::get(&store.db, &job.id).await.expect("read").expect("there");
     assert_eq!(found.progress.as_deref(), Some("{\"stage\":\"fit\"}"));
 }

@@ -9,3 +9,4 @@ mod models;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod support;
+mod sweep;

@@ -3,8 +3,8 @@
 //! The child leads a process group of its own, sees nothing of the server's environment, and writes its output to
 //! files: so it outlives the server, and the next server finds it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,9 +15,11 @@ use meuse_core::{native, recipe};
 use meuse_store::{Blobs, Digest};
 use tokio::process::Command;
 
+use super::memory;
 use super::process::Child;
-use crate::AppConfig;
+use crate::compute::handed;
 use crate::compute::task::Task;
+use crate::{AppConfig, disk};
 
 const OUTPUT: &str = "output.txt";
 const SOURCE: &str = "source";
@@ -38,13 +40,11 @@ pub(crate) enum CannotStart {
 
 impl From<meuse_store::Error> for CannotStart {
     fn from(error: meuse_store::Error) -> Self {
-        Self::Now(error.to_string())
-    }
-}
-
-impl From<std::io::Error> for CannotStart {
-    fn from(error: std::io::Error) -> Self {
-        Self::Now(format!("the work folder cannot be prepared: {error}"))
+        use meuse_store::Error as Store;
+        match error {
+            Store::NoBlob(_) | Store::DamagedBlob { .. } | Store::Full(_) => never(error.to_string()),
+            error => Self::Now(error.to_string()),
+        }
     }
 }
 
@@ -55,12 +55,20 @@ pub(crate) async fn start(
     folder: &Path,
     order: &Order<'_>,
 ) -> Result<Child, CannotStart> {
-    std::fs::DirBuilder::new().mode(0o700).create(folder)?;
+    let refused = |error: std::io::Error| match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => never(disk::full(folder)),
+        _ => CannotStart::Now(format!("the work folder cannot be prepared: {}", disk::refused(folder, &error))),
+    };
+    std::fs::DirBuilder::new().mode(0o700).create(folder).map_err(refused)?;
+    meuse_faults::reach("attempt.folder");
     let spec = prepare(config, blobs, folder, order).await?;
     let text = serde_json::to_vec(&spec).map_err(|error| CannotStart::Now(error.to_string()))?;
-    std::fs::write(folder.join(job::FILE), text)?;
-    std::fs::create_dir(folder.join(job::OUT))?;
-    spawn(config, folder).map(Child::Own)
+    std::fs::write(folder.join(job::FILE), text).map_err(refused)?;
+    std::fs::create_dir(folder.join(job::OUT)).map_err(refused)?;
+    meuse_faults::reach("attempt.prepared");
+    let child = spawn(config, folder)?;
+    meuse_faults::reach("attempt.spawned");
+    Ok(Child::Own(child))
 }
 
 /// What is to be done, and for whom.
@@ -74,17 +82,18 @@ pub(crate) struct Order<'a> {
 async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order<'_>) -> Result<JobSpec, CannotStart> {
     let limits = Limits { threads: config.job_threads, memory_mib: config.job_memory_mib };
     Ok(match order.task {
-        Task::Import { source, options, .. } => {
-            fetch(blobs, source, folder, SOURCE).await?;
+        Task::Import { source, options, file, .. } => {
+            fetch(blobs, source, folder, SOURCE, &format!("the uploaded file `{file}`")).await?;
             JobSpec::Import(ImportSpec { source: SOURCE.into(), options: options.clone(), limits })
         }
-        Task::Export { data, .. } => {
-            fetch(blobs, data, folder, DATA).await?;
+        Task::Export { data, dataset, version } => {
+            fetch(blobs, data, folder, DATA, &format!("the data of {dataset}:{version}")).await?;
             JobSpec::Export(ExportSpec { data: DATA.into(), limits })
         }
         Task::Train { model, recipe, dataset, version, data, schema } => {
-            fetch(blobs, data, folder, DATA).await?;
-            let schema = blobs.read(&schema.parse()?).await?;
+            fetch(blobs, data, folder, DATA, &format!("the data of {dataset}:{version}")).await?;
+            let schema = blobs.read(&schema.parse()?).await;
+            let schema = schema.map_err(|error| named(&format!("the schema of {dataset}:{version}"), error.into()))?;
             let parsed = recipe::parse(recipe).map_err(|problems| never(problems.to_string()))?;
             JobSpec::Train(Box::new(TrainSpec {
                 recipe: parsed.recipe,
@@ -101,17 +110,27 @@ async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order
     })
 }
 
-async fn fetch(blobs: &Blobs, digest: &str, folder: &Path, name: &str) -> Result<(), CannotStart> {
+/// Copies a blob into the work folder; `what` is what a person calls it.
+async fn fetch(blobs: &Blobs, digest: &str, folder: &Path, name: &str, what: &str) -> Result<(), CannotStart> {
     let digest: Digest = digest.parse()?;
-    Ok(blobs.copy_to(&digest, folder.join(name)).await?)
+    let copied = blobs.copy_to(&digest, folder.join(name)).await;
+    copied.map_err(|error| named(what, error.into()))
+}
+
+fn named(what: &str, reason: CannotStart) -> CannotStart {
+    match reason {
+        CannotStart::Now(reason) => CannotStart::Now(format!("{what} cannot be read: {reason}")),
+        CannotStart::Never(failure) => never(format!("{what} cannot be read: {}", failure.message)),
+    }
 }
 
 fn spawn(config: &AppConfig, folder: &Path) -> Result<tokio::process::Child, CannotStart> {
     let program = absolute(&config.job_program);
     let native = absolute(&config.native);
-    let output = || -> std::io::Result<File> {
+    let output = || {
         // Appending, so that the file can be cut while the child writes.
-        OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(OUTPUT))
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(folder.join(OUTPUT));
+        file.map_err(|error| CannotStart::Now(disk::refused(folder, &error)))
     };
     let mut command = Command::new(&program);
     command.arg(folder).current_dir(folder).process_group(0).kill_on_drop(false);
@@ -121,14 +140,19 @@ fn spawn(config: &AppConfig, folder: &Path) -> Result<tokio::process::Child, Can
     command.env("LANG", "C.UTF-8").env("HOME", folder).env("TMPDIR", folder);
     command.env("LD_LIBRARY_PATH", &native).env(native::VARIABLE, &native);
     command.env("OMP_NUM_THREADS", config.job_threads.to_string());
-    command.spawn().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound | std::io::ErrorKind::PermissionDenied => never(format!(
+    command.envs(meuse_faults::environment());
+    let child = command.spawn().map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => never(format!(
             "the program that runs jobs cannot be started: {}: {error}; install `meuse-job` beside `meuse`, or set \
              MEUSE_JOB to it",
             program.display()
         )),
         _ => CannotStart::Now(format!("{} cannot be started: {error}", program.display())),
-    })
+    })?;
+    if let Some(pid) = child.id() {
+        memory::fence(pid, config.job_max_memory_mib);
+    }
+    Ok(child)
 }
 
 fn never(message: String) -> CannotStart {
@@ -139,20 +163,25 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// Throws away what a child printed when it is too much.
-pub(crate) fn limit_output(folder: &Path) {
-    let path = folder.join(OUTPUT);
-    let too_much = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() > MAX_OUTPUT);
-    if too_much && let Ok(file) = OpenOptions::new().write(true).open(&path) {
-        // When it cannot be cut now, it will be at the next look.
-        let _ = file.set_len(0);
-    }
+/// Throws away what a child printed when it is too much; answers how many bytes that were.
+pub(crate) fn limit_output(folder: &Path) -> u64 {
+    let cut = || -> std::io::Result<u64> {
+        let file = handed::open_for_writing(folder, OUTPUT)?;
+        let length = file.metadata()?.len();
+        if length <= MAX_OUTPUT {
+            return Ok(0);
+        }
+        file.set_len(0)?;
+        Ok(length)
+    };
+    // What cannot be cut now will be at the next look.
+    cut().unwrap_or(0)
 }
 
 /// The last lines that a child printed, at most `count`; empty when it printed nothing.
 pub(crate) fn last_words(folder: &Path, count: usize) -> String {
     let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(folder.join(OUTPUT))?;
+        let mut file = handed::open(folder, OUTPUT)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(LAST_WORDS)))?;
         let mut bytes = Vec::new();

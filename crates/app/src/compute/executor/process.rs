@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How often an adopted child is looked at: the kernel tells only its parent when it ends.
 const LOOK: Duration = Duration::from_millis(100);
@@ -65,7 +65,8 @@ impl Child {
         self.ended().await;
     }
 
-    fn group(&self) -> Option<Pid> {
+    /// The group that the child leads, unless it was seen to end.
+    pub(crate) fn group(&self) -> Option<Pid> {
         match self {
             Self::Own(child) => Pid::from_raw(i32::try_from(child.id()?).ok()?),
             Self::Adopted(process) => Some(process.pid),
@@ -76,6 +77,23 @@ impl Child {
 fn signal(group: Pid, signal: Signal) {
     // The one failure is that the group is gone, which is what is wanted.
     let _ = kill_process_group(group, signal);
+}
+
+/// Ends what a child has started and left running: what has this folder for its home, whatever group it has gone to.
+///
+/// The number of an ended child's group is not enough to tell: once the last of the group has gone, the kernel may
+/// give it to a stranger.
+pub(crate) fn end_remains(folder: &Path) -> usize {
+    let home = [b"HOME=", folder.as_os_str().as_bytes()].concat();
+    let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
+    let pids = processes.flatten().filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let environment = std::fs::read(entry.path().join("environ")).ok()?;
+        let is_ours = environment.split(|byte| *byte == 0).any(|variable| variable == home);
+        Pid::from_raw(pid).filter(|_| is_ours)
+    });
+    // One that has ended by itself in between is what is wanted too.
+    pids.filter(|pid| kill_process(*pid, Signal::KILL).is_ok()).count()
 }
 
 /// A process that leads a group of its own.
@@ -108,14 +126,14 @@ impl Process {
 }
 
 /// What `/proc/PID/stat` says; see proc_pid_stat(5).
-struct Status {
+pub(super) struct Status {
     is_alive: bool,
-    group: i32,
+    pub(super) group: i32,
     started: u64,
 }
 
 impl Status {
-    fn of(pid: i32) -> Option<Self> {
+    pub(super) fn of(pid: i32) -> Option<Self> {
         let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The second field is the program's name in parentheses and may hold anything; what follows is plain.
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();

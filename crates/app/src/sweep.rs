@@ -1,0 +1,30 @@
+//! Removes now and then what crashes left in the blobs: see `store::blobs::sweep` for what that is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::App;
+
+/// How often.
+const EVERY: Duration = Duration::from_hours(6);
+
+/// Sweeps at the start and then now and then, until the app stops.
+pub(crate) async fn run(app: Arc<App>) {
+    loop {
+        match app.store.sweep().await {
+            Ok(swept) if swept == meuse_store::Swept::default() => {}
+            Ok(swept) => tracing::info!(
+                blobs = swept.blobs,
+                drafts = swept.drafts,
+                bytes = swept.bytes,
+                "what crashes had left of blobs was removed"
+            ),
+            // What is left takes room and harms nothing.
+            Err(error) => tracing::warn!(%error, "the blobs cannot be swept now"),
+        }
+        tokio::select! {
+            () = app.stop().cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Which blobs the records name.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use crate::blobs::Digest;
+use crate::db::{Db, Tx, on};
+use crate::error::Error;
+
+/// Every blob that a record names, as of one instant: what versions of datasets are made of and came from, what
+/// versions of models are made of (deleted ones too: their records stay), what jobs told, and what jobs that have not
+/// ended still need.
+pub async fn blobs(db: &Db) -> Result<HashSet<Digest>, Error> {
+    const DATASETS: &str = "SELECT data_blob FROM dataset_version UNION SELECT schema_blob FROM dataset_version \
+        UNION SELECT profile_blob FROM dataset_version UNION SELECT preview_blob FROM dataset_version \
+        UNION SELECT csv_blob FROM dataset_version WHERE csv_blob IS NOT NULL \
+        UNION SELECT source_sha256 FROM dataset_version";
+    const MODELS: &str = "SELECT files FROM model_version";
+    const EVENTS: &str = "SELECT events_blob FROM job WHERE events_blob IS NOT NULL";
+    const TASKS: &str = "SELECT task FROM job WHERE state IN ('queued', 'running')";
+    let mut tx = Tx::snapshot(db).await?;
+    let mut texts: Vec<String> = on!(tx, connection => sqlx::query_scalar(DATASETS).fetch_all(connection).await)?;
+    let events: Vec<String> = on!(tx, connection => sqlx::query_scalar(EVENTS).fetch_all(connection).await)?;
+    let bundles: Vec<String> = on!(tx, connection => sqlx::query_scalar(MODELS).fetch_all(connection).await)?;
+    let tasks: Vec<String> = on!(tx, connection => sqlx::query_scalar(TASKS).fetch_all(connection).await)?;
+    texts.extend(events);
+    for files in bundles {
+        let files: BTreeMap<String, String> = serde_json::from_str(&files).map_err(damaged("a model version"))?;
+        texts.extend(files.into_values());
+    }
+    let mut named = texts.iter().map(|text| text.parse()).collect::<Result<HashSet<Digest>, _>>()?;
+    for task in tasks {
+        let task: BTreeMap<String, Value> = serde_json::from_str(&task).map_err(damaged("a job"))?;
+        // A task names blobs among other texts: whatever could be a digest counts as one.
+        named.extend(task.values().filter_map(|value| value.as_str()?.parse::<Digest>().ok()));
+    }
+    Ok(named)
+}
+
+fn damaged(record: &'static str) -> impl Fn(serde_json::Error) -> Error {
+    move |error| Error::record(record, error)
+}
