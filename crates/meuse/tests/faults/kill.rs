@@ -336,11 +336,12 @@ fn jobs_that_end_otherwise_end_once() {
             arm(&mut server, point);
             server.restart();
             failing(&server).expect("the server lives");
+            story::quiet(&server);
+            assert!(struck(&server).exists(), "{point} was never reached");
         } else {
             strike_server(&mut server, point, failing);
+            story::quiet(&server);
         }
-        story::quiet(&server);
-        assert!(struck(&server).exists(), "{point} was never reached");
         let jobs = jobs(&server);
         assert_eq!((jobs.len(), &jobs[0]["state"]), (before + 1, &json!("failed")), "{point}: {}", jobs[0]);
         let events = get(&server, &format!("/api/v1/jobs/{}/events", jobs[0]["id"].as_str().expect("an id")));

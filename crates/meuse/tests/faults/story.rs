@@ -21,7 +21,7 @@ positive = "yes"
 method = "stratified"
 
 [algorithm]
-name = "logistic"
+name = "logistic_regression"
 "#;
 
 /// A table of 120 rows; another number makes another one.
