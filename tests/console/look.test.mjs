@@ -54,8 +54,8 @@ async function walk(options, look) {
       signedIn = true
     }
     await page.goto(at)
-    await settled(page)
-    const seen = [...(await look(page)), ...problems.splice(0)]
+    const isSettled = await settled(page).then(() => true, () => false)
+    const seen = [...(isSettled ? await look(page) : ['does not come to rest']), ...problems.splice(0)]
     if (seen.length) found[name] = seen
   }
   await context.close()
