@@ -37,7 +37,8 @@ export async function visit(browser, server, { expected = [], ...options } = {})
   await context.addInitScript(observe)
   if (process.env.MEUSE_CONSOLE_FILES) await context.route((url) => !url.pathname.startsWith('/api'), fromFiles)
   const page = await context.newPage()
-  page.setDefaultTimeout(10_000)
+  // Generous: on a busy machine a page may take its time, and nothing waits longer than it must.
+  page.setDefaultTimeout(30_000)
   const problems = watch(page, server, expected)
   return { context, page, problems }
 }

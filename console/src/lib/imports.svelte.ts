@@ -36,6 +36,11 @@ export const imports = {
   stop(id: number): void {
     controllers.get(id)?.abort()
   },
+  /// For another person or project: what was under way here is none of theirs.
+  forget(): void {
+    for (const controller of controllers.values()) controller.abort()
+    list.length = 0
+  },
   dismiss(id: number): void {
     const at = list.findIndex((one) => one.id === id)
     if (at >= 0) list.splice(at, 1)

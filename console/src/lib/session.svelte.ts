@@ -1,5 +1,6 @@
 // Who is signed in, in which project, and what they may do there.
 import { access, api, ApiError } from './api.ts'
+import { imports } from './imports.svelte.ts'
 import { recall, remember } from './remember.ts'
 import type { Action, Me, Session } from './types.ts'
 
@@ -86,6 +87,7 @@ async function choose(project: string): Promise<void> {
   try {
     state.me = await api.get<Me>('/me')
     remember('project', project)
+    imports.forget()
   } catch (failure) {
     access.project = before
     throw failure
@@ -115,6 +117,7 @@ async function begin(fresh: Session): Promise<void> {
 }
 
 function forget(): void {
+  imports.forget()
   access.csrf = null
   access.project = null
   remember('session', null)
