@@ -22,7 +22,7 @@ export function largerIsBetter(metric: string): boolean {
 
 /// Four digits after the point for shares and losses; large figures as they are.
 export function figure(value: number | null | undefined): string {
-  if (value === null || value === undefined) return t('metric.none')
+  if (value === null || value === undefined) return t('figure.none')
   return Math.abs(value) < 100 ? show.number(value, 4) : show.number(value)
 }
 
