@@ -1,7 +1,7 @@
 //! What the product does, in words that no protocol and no database uses: the services behind one concrete [`App`].
 //!
 //! A service function is a method of [`App`] in its room (`data/`, `compute/`, `models/`, `serving/`, `access/`,
-//! `audit.rs`): it takes the [`access::Caller`], asks for the right first, and answers in the words of
+//! `audit.rs`, `overview.rs`): it takes the [`access::Caller`], asks for the right first, and answers in the words of
 //! [`meuse_core::api`]. No protocol is spoken here; `server` does that.
 
 pub mod access;
@@ -13,6 +13,7 @@ mod disk;
 mod error;
 mod home;
 pub mod models;
+mod overview;
 pub mod serving;
 mod sweep;
 

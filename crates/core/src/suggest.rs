@@ -1,11 +1,20 @@
 //! "Did you mean …?": the nearest known name.
 
-/// The known name that is nearest to `typed`, when one is near enough to be meant.
+/// The known name that is nearest to `typed`, when one is near enough to be meant; else the only one that begins so.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
-    let scored = known.into_iter().map(|name| (strsim::damerau_levenshtein(&typed, &name.to_lowercase()), name));
+    let known: Vec<&str> = known.into_iter().collect();
+    let scored = known.iter().map(|name| (strsim::damerau_levenshtein(&typed, &name.to_lowercase()), *name));
     let allowed = (typed.chars().count() / 3).max(1);
-    scored.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
+    let near = scored.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance);
+    near.map(|(_, name)| name).or_else(|| only_beginning(&typed, &known))
+}
+
+/// A person who types `duration` means `duration_in_month`, unless there is `duration_in_days` too.
+fn only_beginning<'a>(typed: &str, known: &[&'a str]) -> Option<&'a str> {
+    let mut beginning = known.iter().filter(|name| name.to_lowercase().starts_with(typed));
+    let first = beginning.next().filter(|_| typed.chars().count() >= 2)?;
+    beginning.next().is_none().then_some(*first)
 }
 
 /// A hint that names the nearest known name, or lists what is known.
@@ -28,5 +37,9 @@ mod tests {
     fn a_slip_of_the_finger_is_recognised_and_another_word_is_not() {
         assert_eq!(nearest("creditabilty", ["age", "creditability"]), Some("creditability"));
         assert_eq!(nearest("zzz", ["age", "creditability"]), None);
+        assert_eq!(nearest("Credit", ["age", "creditability"]), Some("creditability"));
+        assert_eq!(nearest("duration", ["duration_in_month", "duration_in_days"]), None);
+        assert_eq!(nearest("a", ["amount"]), None);
+        assert_eq!(nearest("", ["amount"]), None);
     }
 }

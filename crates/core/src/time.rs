@@ -121,6 +121,22 @@ impl Clock {
     }
 }
 
+/// The instant that a person or program means: microseconds since 1970, RFC 3339 text, or a date, which is its midnight in
+/// UTC. A number that is no time of any computer, such as a year, is none.
+pub fn instant(text: &str) -> Option<Micros> {
+    if let Ok(micros) = text.parse::<i64>() {
+        return (micros == 0 || micros >= 1_000_000_000_000).then_some(Micros(micros));
+    }
+    if let Ok(date) = text.parse::<jiff::civil::Date>()
+        && text.len() <= 10
+    {
+        let midnight = date.to_datetime(jiff::civil::Time::midnight());
+        let timestamp = jiff::tz::Offset::UTC.to_timestamp(midnight).ok()?;
+        return Some(Micros(timestamp.as_microsecond()));
+    }
+    text.parse().ok()
+}
+
 /// Days since 1970-01-01 of a date such as `2026-11-23`; with a time of day, the fraction of the day as well (UTC).
 /// This is the number that a model sees for a date or timestamp column.
 pub fn days_since_epoch(text: &str) -> Option<f64> {
@@ -143,6 +159,18 @@ fn days(datetime: jiff::civil::DateTime) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instant_is_read_as_people_and_programs_write_it() {
+        let noon = Micros(1_795_435_200_000_000);
+        for text in ["1795435200000000", "2026-11-23T12:00:00Z", "2026-11-23T20:00:00+08:00"] {
+            assert_eq!(instant(text), Some(noon), "{text}");
+        }
+        assert_eq!(instant("2026-11-23"), Some(Micros(noon.0 - 12 * 3_600_000_000)));
+        for text in ["", "yesterday", "2026", "2026-13-01", "2026-11-23T12:00:00"] {
+            assert_eq!(instant(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn dates_become_days() {

@@ -335,14 +335,29 @@ pub(crate) enum Models {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Audit {
     /// List the entries, oldest first.
-    #[command(after_help = "Example:\n  meuse audit list --limit 1000")]
+    #[command(after_help = "Examples:\n  meuse audit list --newest --limit 20\n  \
+        meuse audit list --actor ana --action model. --since 2026-11-01")]
     List {
-        /// Show those after this number.
-        #[arg(long, default_value_t = 0)]
-        after: i64,
+        #[command(flatten)]
+        filter: AuditFilter,
+        /// Newest first.
+        #[arg(long)]
+        newest: bool,
+        /// Show those that follow this number.
+        #[arg(long)]
+        after: Option<i64>,
         /// The most entries.
         #[arg(long, default_value_t = 100)]
         limit: u32,
+    },
+    /// Write the entries to a file: CSV, or a JSON object a line when its name ends in `.jsonl`.
+    #[command(after_help = "Examples:\n  meuse audit export audit.csv\n  \
+        meuse audit export deployments.jsonl --action model.deploy --since 2026-11-01")]
+    Export {
+        /// The file; `-` writes CSV to standard output.
+        file: PathBuf,
+        #[command(flatten)]
+        filter: AuditFilter,
     },
     /// Find altered, removed, inserted and reordered entries, and a cut tail.
     #[command(after_help = "Examples:\n  meuse audit verify\n  meuse audit verify --home ./home   (no server needed)")]
@@ -351,6 +366,26 @@ pub(crate) enum Audit {
         #[arg(long, value_name = "DIR")]
         home: Option<PathBuf>,
     },
+}
+
+/// Which entries.
+#[derive(Debug, Args)]
+pub(crate) struct AuditFilter {
+    /// Who.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) actor: Option<String>,
+    /// What: `model.deploy`, or everything of a kind as in `model.`
+    #[arg(long)]
+    pub(crate) action: Option<String>,
+    /// A part of what it was done to.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) subject: Option<String>,
+    /// Not earlier than this: `2026-11-23` or `2026-11-23T10:14:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Earlier than this.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -379,6 +414,12 @@ pub(crate) enum Principals {
         /// `viewer`, `scientist` or `admin`
         #[arg(long)]
         role: String,
+    },
+    /// Take a principal's role in this project away; their keys open nothing here any more.
+    #[command(after_help = "Example:\n  meuse principals remove ana")]
+    Remove {
+        /// Its name.
+        name: String,
     },
 }
 

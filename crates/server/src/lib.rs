@@ -8,6 +8,7 @@ mod auth;
 mod body;
 mod console;
 mod cookie;
+mod csv;
 mod extract;
 mod failure;
 mod health;

@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use meuse_app::Error;
 use meuse_core::suggest;
 
-use crate::api::{access, audit, data, jobs, models, openapi, predict, recipes, session};
+use crate::api::{access, audit, data, jobs, models, openapi, overview, predict, recipes, session};
 use crate::failure::Failure;
 use crate::oip::rest as oip;
 use crate::state::ServerState;
@@ -51,11 +51,15 @@ fn table() -> Vec<Endpoint> {
         POST   "/api/v1/projects"                                   => access::create_project;
         GET    "/api/v1/principals"                                 => access::principals;
         POST   "/api/v1/principals"                                 => access::put_principal;
+        DELETE "/api/v1/principals/{name}"                          => access::remove_principal;
         GET    "/api/v1/keys"                                       => access::keys;
         POST   "/api/v1/keys"                                       => access::create_key;
         DELETE "/api/v1/keys/{id}"                                  => access::revoke_key;
         GET    "/api/v1/audit"                                      => audit::entries;
+        GET    "/api/v1/audit/export"                               => audit::export;
         POST   "/api/v1/audit/verify"                               => audit::verify;
+
+        GET    "/api/v1/overview"                                   => overview::overview;
 
         GET    "/api/v1/datasets"                                   => data::datasets;
         GET    "/api/v1/datasets/{dataset}"                         => data::dataset;
@@ -69,6 +73,8 @@ fn table() -> Vec<Endpoint> {
         GET    "/api/v1/recipes/schema"                             => recipes::schema;
         POST   "/api/v1/recipes/init"                               => recipes::init;
         POST   "/api/v1/recipes/check"                              => recipes::check;
+        POST   "/api/v1/recipes/read"                               => recipes::read;
+        POST   "/api/v1/recipes/edit"                               => recipes::edit;
 
         POST   "/api/v1/jobs/train"                                 => jobs::train;
         GET    "/api/v1/jobs"                                       => jobs::jobs;

@@ -20,7 +20,7 @@ const MIGRATIONS: &[&[&str]] = &[
         include_str!("../migrations/0001_jobs.sql"),
         include_str!("../migrations/0001_models.sql"),
     ],
-    &[include_str!("../migrations/0002_sessions.sql")],
+    &[include_str!("../migrations/0002_sessions.sql"), include_str!("../migrations/0002_jobs.sql")],
 ];
 
 /// Applies what is missing, all or nothing.

@@ -53,6 +53,30 @@ impl App {
     }
 }
 
+impl App {
+    /// Takes a principal's role in the caller's project away. Their keys open nothing here any more; what they may do
+    /// elsewhere stays.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for who has no role here; [`Error::Conflict`] when the project would be left without an
+    /// administrator.
+    pub async fn remove_principal(&self, caller: &Caller, name: &str) -> Result<(), Error> {
+        let mut change = self.begin_change(caller, Action::ManagePrincipals).await?;
+        let project = change.directory.project(change.caller.project());
+        let principal = change.directory.principal(name);
+        let role = project.zip(principal).and_then(|(project, who)| change.directory.role(project, &who.id));
+        let (Some(principal), Some(role)) = (principal.map(|principal| principal.id.clone()), role) else {
+            return Err(Error::not_found(
+                format!("there is no principal `{name}` in the project `{}`", change.caller.project()),
+                "`meuse principals list` shows who is there",
+            ));
+        };
+        let project = change.caller.project_id.clone();
+        records::delete_grant(&mut change.tx, &project, &principal).await?;
+        self.finish(change, "role.remove", name, json!({ "before": role.word() })).await
+    }
+}
+
 async fn find_or_make(change: &mut Change, name: &PrincipalName) -> Result<records::Principal, Error> {
     if let Some(principal) = change.directory.principal(name.as_str()) {
         return Ok(principal.clone());

@@ -1,8 +1,8 @@
-//! Recipes before they are trained: a first one is written, and one is checked.
+//! Recipes before they are trained: a first one is written, one is read, changed and checked.
 
-use meuse_core::api::{RecipeCheck, RecipeInit};
+use meuse_core::api::{RecipeCheck, RecipeEdit, RecipeInit, RecipeReading, RecipeText};
 use meuse_core::names::{DatasetRef, NameError};
-use meuse_core::recipe::{self, Problem, Problems, StarterOptions};
+use meuse_core::recipe::{self, EditError, Problem, Problems, StarterOptions};
 
 use crate::access::{Action, Caller};
 use crate::{App, Error};
@@ -30,6 +30,29 @@ impl App {
             [Problem { field, message, hint, .. }] => Error::invalid(field, message, hint),
             _ => recipe_is_wrong(&problems),
         })
+    }
+
+    /// What a text says, as a document, and what keeps it from being a recipe.
+    pub fn recipe_read(&self, caller: &Caller, text: &str) -> Result<RecipeReading, Error> {
+        caller.require(Action::CheckRecipe)?;
+        let reading = recipe::read(text);
+        Ok(RecipeReading { document: reading.document, problems: reading.problems })
+    }
+
+    /// Changes a text, no more than it takes, so that it says this.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a text that cannot be read, and for a document for which its format has no words.
+    pub fn recipe_edit(&self, caller: &Caller, edit: &RecipeEdit) -> Result<RecipeText, Error> {
+        caller.require(Action::CheckRecipe)?;
+        let edited = recipe::edit(&edit.recipe, &edit.document).map_err(|error| match error {
+            EditError::Unreadable(problem) => recipe_is_wrong(&Problems(vec![problem])),
+            EditError::Unwritable(Problem { field, message, hint, .. }) => {
+                let separator = if field.is_empty() { "" } else { "." };
+                Error::invalid(format!("document{separator}{field}"), message, hint)
+            }
+        })?;
+        Ok(RecipeText { recipe: edited })
     }
 
     /// Compares a recipe with its dataset. That the dataset is not there is one of the problems.

@@ -23,7 +23,8 @@ const ROLLBACK: &str = "rollback";
 const LONGEST_REASON: usize = 1000;
 
 impl App {
-    /// Lets a version answer. It is loaded first: what cannot answer is not deployed.
+    /// Lets a version answer. It is loaded first: what cannot answer is not deployed. A version that answers already goes
+    /// on by its route: a list of decisions does not grow by one that decides nothing.
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Unavailable`] when the version cannot be loaded.
@@ -35,6 +36,10 @@ impl App {
         let versions = models::versions_in(&mut tx, &model.id).await?;
         if !is_there(&versions, request.version) {
             return Err(no_version(name, request.version));
+        }
+        let routes = models::routes_in(&mut tx, &model.id).await?;
+        if let Some(now) = routes.last().filter(|now| now.version == i64::from(request.version)) {
+            return Ok(shown(now));
         }
         let decision = Decision { version: request.version, reason: &request.reason, action: DEPLOY };
         self.append(tx, caller, name, &model, &decision).await

@@ -10,6 +10,7 @@ mod cost;
 mod limits;
 mod pool;
 mod stats;
+mod tally;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -30,6 +31,7 @@ pub use pool::Loaded;
 use pool::Pool;
 use stats::milliseconds;
 pub use stats::{CallLabels, StageLabels, Statistics, VersionLabels};
+pub use tally::Tally;
 
 /// Loaded bundles, permits and counters.
 pub struct Serving {
@@ -140,7 +142,7 @@ impl App {
         };
         let answer = self.serving.answer(&resolved, given, started).await;
         let (predictions, timings) =
-            answer.inspect_err(|error| self.serving.statistics.count(&labels, error.kind()))?;
+            answer.inspect_err(|error| self.serving.statistics.failed(&labels, error.kind()))?;
         self.serving.statistics.answered(&labels, predictions.len(), &timings);
         Ok(PredictResponse {
             model: labels.model,

@@ -1,13 +1,18 @@
 //! What is counted about calls. Names and meanings for Prometheus stand in `server/src/metrics.rs`.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use meuse_core::api::Timings;
+use parking_lot::RwLock;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
+
+use super::tally::Tally;
 
 /// Upper bounds of the buckets in seconds: from ten microseconds (one row of a linear model) to ten seconds.
 const BUCKETS: [f64; 16] =
@@ -63,6 +68,8 @@ pub struct Statistics {
     pub in_flight: Gauge,
     /// Bundles that were read from blobs.
     pub loads: Counter,
+    /// The same by version, to be read here.
+    tallies: Arc<RwLock<HashMap<VersionLabels, Arc<Tally>>>>,
 }
 
 impl Default for Statistics {
@@ -73,6 +80,7 @@ impl Default for Statistics {
             stages: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             in_flight: Gauge::default(),
             loads: Counter::default(),
+            tallies: Arc::default(),
         }
     }
 }
@@ -80,6 +88,7 @@ impl Default for Statistics {
 impl Statistics {
     /// A call that was answered.
     pub(super) fn answered(&self, who: &VersionLabels, rows: usize, timings: &Timings) {
+        self.tally(who).answered(rows, timings.total);
         self.count(who, "ok");
         self.rows.get_or_create(who).inc_by(rows as u64);
         let stages =
@@ -90,8 +99,21 @@ impl Statistics {
         }
     }
 
-    /// A call that went another way than answered, or `ok`.
-    pub(super) fn count(&self, who: &VersionLabels, outcome: &'static str) {
+    /// A call that went another way than answered.
+    pub(super) fn failed(&self, who: &VersionLabels, kind: &'static str) {
+        self.tally(who).failed();
+        self.count(who, kind);
+    }
+
+    /// How a version did so far.
+    pub fn tally(&self, who: &VersionLabels) -> Arc<Tally> {
+        if let Some(tally) = self.tallies.read().get(who) {
+            return Arc::clone(tally);
+        }
+        Arc::clone(self.tallies.write().entry(who.clone()).or_default())
+    }
+
+    fn count(&self, who: &VersionLabels, outcome: &'static str) {
         let VersionLabels { project, model, version } = who.clone();
         self.calls.get_or_create(&CallLabels { project, model, version, outcome }).inc();
     }

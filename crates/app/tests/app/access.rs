@@ -1,10 +1,15 @@
 //! Who may do what, and what is noted of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::TryStreamExt;
 use meuse_app::access::{Caller, PERMISSIONS};
+use meuse_app::audit::{Filter, Order, Query};
 use meuse_app::{App, Error, audit};
 use meuse_core::api::{NewKey, NewPrincipal, NewProject, Role};
+use meuse_core::time::Micros;
+use meuse_store::records::audit::{NewEntry, append};
 
 use crate::tenants::{TestHome, give_role, join, new_key, new_project, on_both};
 
@@ -22,6 +27,9 @@ on_both!(
     a_role_that_was_lost_since_the_call_counts,
     a_project_keeps_an_administrator_with_a_key,
     one_of_two_administrators_who_demote_each_other_stays,
+    who_is_removed_has_no_role_here_any_more,
+    a_key_that_ends_soon_is_told_to_those_who_manage_keys,
+    an_export_has_every_entry_of_the_project,
     bad_input_is_named,
     each_change_is_noted_and_no_key_is,
 );
@@ -182,7 +190,7 @@ async fn what_lies_behind_the_wall_is_neither_listed_nor_touched(home: TestHome)
     let (_, unknown) = refusal(app.revoke_key(&caller, "none").await);
     assert_eq!((kind, message.replace(&there.key.id, "none")), ("not_found", unknown));
     assert_eq!(refusal(new_key(&app, &caller, "ana").await).0, "not_found");
-    let entries = app.audit_entries(&caller, 0, 100).await.expect("she may").items;
+    let entries = app.audit_entries(&caller, &Query::first(100)).await.expect("she may").items;
     assert!(entries.iter().all(|entry| entry.project == "lending") && entries.len() == 2, "{entries:?}");
 }
 
@@ -250,18 +258,101 @@ async fn one_of_two_administrators_who_demote_each_other_stays(home: TestHome) {
     assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
 }
 
+async fn who_is_removed_has_no_role_here_any_more(home: TestHome) {
+    let app = home.open().await;
+    let first = app.take_first_key().expect("the first start makes a key");
+    let admin = enter(&app, &first, None).expect("it is valid");
+    let lending = new_project(&app, &admin, &first, "lending").await;
+    let key = join(&app, &admin, "ana", Role::Scientist).await;
+    give_role(&app, &lending, "ana", Role::Viewer).await.expect("an administrator gives roles");
+    let ana = enter(&app, &key.secret, None).expect("it is valid");
+    assert_eq!(refusal(app.remove_principal(&ana, "admin").await).0, "forbidden");
+    app.remove_principal(&admin, "ana").await.expect("an administrator takes roles away");
+    assert_eq!(refusal(enter(&app, &key.secret, None)).0, "not_found");
+    assert_eq!(enter(&app, &key.secret, Some("lending")).expect("her other role stays").role(), Role::Viewer);
+    assert_eq!(refusal(new_key(&app, &ana, "ana").await).0, "not_found");
+    for nobody in ["ana", "nobody"] {
+        let (kind, message) = refusal(app.remove_principal(&admin, nobody).await);
+        assert!(kind == "not_found" && message.contains(nobody), "{message}");
+    }
+    let (kind, message) = refusal(app.remove_principal(&admin, "admin").await);
+    assert!(kind == "conflict" && message.contains("`default`"), "{message}");
+    let entries = app.audit_entries(&admin, &Query::first(100)).await.expect("they may").items;
+    let last = entries.last().expect("there are some");
+    assert_eq!(
+        (last.action.as_str(), last.subject.as_str(), &last.details["before"]),
+        ("role.remove", "ana", &"scientist".into())
+    );
+}
+
+async fn a_key_that_ends_soon_is_told_to_those_who_manage_keys(home: TestHome) {
+    let (app, admin) = home.first_start().await;
+    let ana = join(&app, &admin, "ana", Role::Viewer).await;
+    let ana = enter(&app, &ana.secret, None).expect("it is valid");
+    for days in [13, 15] {
+        let new = NewKey { principal: Some("ana".into()), note: String::new(), expires_in_days: Some(days) };
+        app.create_key(&admin, new).await.expect("an administrator makes keys");
+    }
+    let told = async |who: &Caller| {
+        let attention = app.overview(who).await.expect("they may look").attention;
+        attention
+            .into_iter()
+            .filter(|entry| entry.kind == "key_expires")
+            .map(|entry| (entry.subject, entry.at))
+            .collect()
+    };
+    let soon: Vec<(String, Option<Micros>)> = told(&admin).await;
+    assert_eq!(soon, [("ana".to_owned(), Some(home.clock().now().plus(13 * DAY)))]);
+    assert_eq!(told(&ana).await, []);
+    home.clock().advance(13 * DAY);
+    assert_eq!(told(&admin).await.len(), 1, "the first has ended, the second ends in two days");
+}
+
+async fn an_export_has_every_entry_of_the_project(home: TestHome) {
+    let (app, admin) = home.first_start().await;
+    let mut tx = app.store.begin().await.expect("a transaction begins");
+    for number in 0..2100 {
+        let project = if number % 3 == 0 { "other" } else { "default" };
+        let entry = NewEntry {
+            at: home.clock().now(),
+            actor: "ana".into(),
+            project: project.into(),
+            action: "model.deploy".into(),
+            subject: format!("credit:{number}"),
+            details: serde_json::json!({}),
+        };
+        append(&mut tx, entry);
+    }
+    tx.commit().await.expect("it commits");
+    let (app, admin) = (app, Arc::new(admin));
+    for (order, action, count) in [(Order::OldestFirst, None, 1401), (Order::NewestFirst, Some("model."), 1400)] {
+        let filter = Filter { action: action.map(str::to_owned), ..Filter::default() };
+        let pages = app.audit_export(&admin, filter, order).await.expect("they may");
+        let pages: Vec<Vec<_>> = pages.try_collect().await.expect("they are read");
+        let numbers: Vec<i64> = pages.concat().into_iter().map(|entry| entry.seq).collect();
+        assert_eq!((numbers.len(), pages.len()), (count, 2));
+        assert!(numbers.is_sorted_by(|one, next| (one < next) == (order == Order::OldestFirst)));
+    }
+}
+
 async fn bad_input_is_named(home: TestHome) {
     let (app, admin) = home.first_start().await;
     let key = |note: &str, days| NewKey { principal: None, note: note.into(), expires_in_days: days };
     let principal = NewPrincipal { name: "Ana Maria".into(), role: Role::Viewer };
+    let by = |actor: &str| Query {
+        filter: Filter { actor: Some(actor.to_owned()), ..Filter::default() },
+        ..Query::first(10)
+    };
     let refusals = [
         ("name", app.put_principal(&admin, principal).await.map(drop)),
         ("name", app.create_project(&admin, NewProject { name: "../x".into() }).await.map(drop)),
         ("expires_in_days", app.create_key(&admin, key("", Some(0))).await.map(drop)),
         ("expires_in_days", app.create_key(&admin, key("", Some(u32::MAX))).await.map(drop)),
         ("note", app.create_key(&admin, key(&"n".repeat(201), None)).await.map(drop)),
-        ("limit", app.audit_entries(&admin, 0, 0).await.map(drop)),
-        ("limit", app.audit_entries(&admin, 0, 1001).await.map(drop)),
+        ("limit", app.audit_entries(&admin, &Query::first(0)).await.map(drop)),
+        ("limit", app.audit_entries(&admin, &Query::first(1001)).await.map(drop)),
+        ("actor", app.audit_entries(&admin, &by(&"x".repeat(501))).await.map(drop)),
+        ("actor", app.audit_entries(&admin, &by("a\0")).await.map(drop)),
     ];
     for (field, result) in refusals {
         let error = result.expect_err(field);
@@ -272,7 +363,7 @@ async fn bad_input_is_named(home: TestHome) {
     assert_eq!(refusal(taken).0, "already_exists");
     assert_eq!(refusal(new_key(&app, &admin, "nobody").await).0, "not_found");
     // Nothing of it was done.
-    assert_eq!(app.audit_entries(&admin, 0, 100).await.expect("they may").items.len(), 1);
+    assert_eq!(app.audit_entries(&admin, &Query::first(100)).await.expect("they may").items.len(), 1);
 }
 
 async fn each_change_is_noted_and_no_key_is(home: TestHome) {
@@ -285,7 +376,7 @@ async fn each_change_is_noted_and_no_key_is(home: TestHome) {
     app.revoke_key(&admin, &key.key.id).await.expect("an administrator revokes keys");
     app.create_project(&admin, NewProject { name: "lending".into() }).await.expect("an administrator makes projects");
 
-    let entries = app.audit_entries(&admin, 0, 100).await.expect("they may").items;
+    let entries = app.audit_entries(&admin, &Query::first(100)).await.expect("they may").items;
     let noted: Vec<String> =
         entries.iter().map(|entry| format!("{} {} {}", entry.actor, entry.action, entry.subject)).collect();
     let prefix = &key.key.prefix;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use meuse_app::Error;
-use meuse_core::api::{DeployRequest, ImportAnswer, RecipeInit, RollbackRequest, TrainRequest};
+use meuse_app::audit::Query;
+use meuse_core::api::{DeployRequest, ImportAnswer, Overview, RecipeInit, RollbackRequest, TrainRequest};
 use meuse_core::job::JobState;
 use meuse_core::names::{AliasName, ModelName, ModelRef};
 use serde_json::json;
@@ -163,22 +164,58 @@ async fn what_is_deployed_answers_and_a_rollback_goes_back_one_deployment_each_t
     let expected = [
         (1, 1, "deploy"),
         (2, 2, "deploy"),
-        (3, 2, "deploy"),
-        (4, 3, "deploy"),
-        (5, 2, "rollback"),
-        (6, 1, "rollback"),
-        (7, 3, "deploy"),
-        (8, 1, "rollback"),
+        // Deploying version 2 again decided nothing.
+        (3, 3, "deploy"),
+        (4, 2, "rollback"),
+        (5, 1, "rollback"),
+        (6, 3, "deploy"),
+        (7, 1, "rollback"),
     ];
     assert_eq!(told, expected);
     assert!(routes.iter().all(|route| route.by == "admin"));
-    assert_eq!((routes[3].reason.as_str(), routes[4].reason.as_str()), ("try 3", "worse"));
+    assert_eq!((routes[2].reason.as_str(), routes[3].reason.as_str()), ("try 3", "worse"));
     assert!(matches!(deploy(&world, 9).await, Err(Error::NotFound { .. })));
 
-    let entries = world.app.audit_entries(&world.caller, 0, 1000).await.expect("listed").items;
+    let entries = world.app.audit_entries(&world.caller, &Query::first(1000)).await.expect("listed").items;
     let noted = |action: &str| entries.iter().filter(|entry| entry.action == action).count();
-    assert_eq!((noted("model.deploy"), noted("model.rollback"), noted("model.register")), (5, 3, 3));
+    assert_eq!((noted("model.deploy"), noted("model.rollback"), noted("model.register")), (4, 3, 3));
     assert!(world.app.audit_verify(&world.caller).await.expect("read").intact);
+}
+
+#[tokio::test]
+async fn a_glance_tells_what_serves_and_what_waits() {
+    let world = trained().await;
+    let glance = async || world.app.overview(&world.caller).await.expect("anyone of the project may look");
+    let about = |overview: &Overview, kind: &str| -> Vec<String> {
+        overview.attention.iter().filter(|entry| entry.kind == kind).map(|entry| entry.subject.clone()).collect()
+    };
+    let before = glance().await;
+    assert_eq!((before.serving.len(), before.running.len(), before.counts.models), (0, 0, 1));
+    assert_eq!((before.counts.datasets, before.counts.jobs), (1, 4));
+    assert_eq!(about(&before, "nothing_deployed"), ["credit"]);
+
+    deploy(&world, 1).await.expect("deployed");
+    let ask = async |row: serde_json::Value| {
+        let rows = vec![row.as_object().expect("an object").clone()];
+        world.app.predict(&world.caller, &reference("credit"), rows, "request").await
+    };
+    for _ in 0..2 {
+        ask(json!({"income": 3, "housing": "own"})).await.expect("it answers");
+    }
+    ask(json!({"nonsense": 1})).await.expect_err("there is no such column");
+    let after = glance().await;
+    assert_eq!(about(&after, "nothing_deployed"), Vec::<String>::new());
+    let [serving] = after.serving.as_slice() else { panic!("{after:?}") };
+    assert_eq!((serving.model.as_str(), serving.version, serving.by.as_str()), ("credit", 1, "admin"));
+    assert_eq!((serving.calls, serving.errors, serving.rows), (3, 1, 2));
+    assert!(serving.p50_ms.zip(serving.p99_ms).is_some_and(|(half, most)| 0.0 < half && half <= most), "{serving:?}");
+
+    let versions = world.app.model(&world.caller, &model("credit")).await.expect("it is there").versions;
+    let value = |number: u32| versions.iter().find(|version| version.version == number).and_then(|one| one.validation);
+    let better = [2, 3].into_iter().filter(|number| value(*number) > value(1));
+    let best = better.max_by(|one, other| value(*one).partial_cmp(&value(*other)).expect("numbers"));
+    let expected: Vec<String> = best.map(|number| format!("credit:{number}")).into_iter().collect();
+    assert_eq!(about(&after, "version_waiting"), expected, "{versions:?}");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use meuse_app::access::{Action, Caller, SignedIn};
+use meuse_app::audit::Query;
 use meuse_app::{App, Error};
 use meuse_core::api::{NewKey, Role};
 
@@ -159,7 +160,7 @@ async fn beginning_and_end_are_noted_in_the_keys_home(home: TestHome) {
     let session = sign_in(&app, &first).await;
     let elsewhere = app.access.resume(&session.token, Some("lending")).expect("the admin made it");
     app.sign_out(&elsewhere).await.expect("they sign out");
-    let entries = app.audit_entries(&admin, 0, 100).await.expect("they may").items;
+    let entries = app.audit_entries(&admin, &Query::first(100)).await.expect("they may").items;
     let noted: Vec<_> = entries.iter().map(|entry| (entry.action.as_str(), entry.subject.as_str())).collect();
     let prefix = app.me(&admin).key_prefix;
     assert_eq!(noted[noted.len() - 2..], [("session.create", prefix.as_str()), ("session.delete", prefix.as_str())]);

@@ -108,6 +108,27 @@ pub struct RecipeText {
     pub recipe: String,
 }
 
+/// What a recipe's text says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RecipeReading {
+    /// The text as a document; null when it can be read neither as TOML nor as JSON.
+    #[schema(value_type = Option<Object>)]
+    pub document: Option<serde_json::Value>,
+    /// What keeps it from being a recipe. Whether it fits its data is for a check to say.
+    pub problems: Vec<crate::recipe::Problem>,
+}
+
+/// A request to let a recipe's text say something else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeEdit {
+    /// The text, TOML or JSON; comments and order are kept.
+    pub recipe: String,
+    /// What it shall say. In TOML, what is null is left out.
+    #[schema(value_type = Object)]
+    pub document: serde_json::Map<String, serde_json::Value>,
+}
+
 /// What a check of a recipe found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RecipeCheck {

@@ -5,12 +5,14 @@ mod access;
 mod compute;
 mod data;
 mod models;
+mod overview;
 mod predict;
 
 pub use access::*;
 pub use compute::*;
 pub use data::*;
 pub use models::*;
+pub use overview::*;
 pub use predict::*;
 
 use serde::{Deserialize, Serialize};

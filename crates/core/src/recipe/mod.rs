@@ -6,6 +6,8 @@
 mod algorithm;
 mod check;
 mod document;
+mod edit;
+mod edit_json;
 mod parse;
 mod starter;
 mod validate;
@@ -17,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use algorithm::{Algorithm, Capacity, ClassWeight, Lightgbm, Linear, Monotone, ScorecardParameters};
 pub use check::{Plan, PlannedColumn, Treatment, check};
-pub use parse::{Parsed, Problem, Problems, parse};
+pub use edit::{EditError, edit};
+pub use parse::{Parsed, Problem, Problems, Reading, parse, read};
 pub use starter::{StarterOptions, starter};
 
 use crate::bundle::Task;

@@ -65,6 +65,26 @@ impl Parsed {
     }
 }
 
+/// What a text says, whether or not it is a recipe yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The text as a document; absent when it is neither TOML nor JSON.
+    pub document: Option<serde_json::Value>,
+    /// What keeps it from being a recipe.
+    pub problems: Vec<Problem>,
+}
+
+/// Reads whatever a text says, and what is wrong with it.
+pub fn read(text: &str) -> Reading {
+    match Document::read(text) {
+        Ok(document) => {
+            let problems = parse(text).map_or_else(|problems| problems.0, |_| Vec::new());
+            Reading { document: Some(document.value), problems }
+        }
+        Err(problem) => Reading { document: None, problems: vec![problem] },
+    }
+}
+
 /// Reads a recipe from TOML or JSON.
 ///
 /// # Errors

@@ -41,6 +41,14 @@ pub(super) fn principals(session: &Session, command: Principals) -> anyhow::Resu
                 .with_context(|| format!("`{role}` is not a role; use `viewer`, `scientist` or `admin`"))?;
             vec![session.client.call(Method::POST, "/api/v1/principals", &NewPrincipal { name, role })?]
         }
+        Principals::Remove { name } => {
+            session.client.delete(&format!("/api/v1/principals/{}", segment(&name)))?;
+            if session.json {
+                return output::json(&serde_json::json!({ "removed": name }));
+            }
+            eprintln!("{name} has no role in this project any more");
+            return Ok(());
+        }
     };
     if session.json {
         return output::json(&principals);

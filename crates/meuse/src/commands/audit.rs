@@ -6,14 +6,19 @@ use std::process::ExitCode;
 use meuse_core::api::{AuditEntry, AuditVerification, Page};
 use ureq::http::Method;
 
-use super::Session;
-use crate::arguments::Audit;
+use super::{Session, download};
+use crate::arguments::{Audit, AuditFilter};
+use crate::client::segment;
 use crate::output;
 
 pub(super) fn run(session: &Session, command: Audit) -> anyhow::Result<ExitCode> {
     match command {
-        Audit::List { after, limit } => {
-            list(session, after, limit)?;
+        Audit::List { filter, newest, after, limit } => {
+            list(session, &filter, newest, after, limit)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Audit::Export { file, filter } => {
+            export(session, &file, &filter)?;
             Ok(ExitCode::SUCCESS)
         }
         Audit::Verify { .. } => {
@@ -29,8 +34,12 @@ pub(super) fn verify_home(home: &Path, json: bool) -> anyhow::Result<ExitCode> {
     report(&found, json)
 }
 
-fn list(session: &Session, after: i64, limit: u32) -> anyhow::Result<()> {
-    let page: Page<AuditEntry> = session.client.get(&format!("/api/v1/audit?after={after}&limit={limit}"))?;
+fn list(session: &Session, filter: &AuditFilter, newest: bool, after: Option<i64>, limit: u32) -> anyhow::Result<()> {
+    let mut query = vec![format!("limit={limit}")];
+    query.extend(newest.then(|| "order=desc".to_owned()));
+    query.extend(after.map(|after| format!("after={after}")));
+    query.extend(words(filter));
+    let page: Page<AuditEntry> = session.client.get(&format!("/api/v1/audit?{}", query.join("&")))?;
     if session.json {
         return output::json(&page);
     }
@@ -47,8 +56,32 @@ fn list(session: &Session, after: i64, limit: u32) -> anyhow::Result<()> {
     let head = ["#", "when", "who", "what", "to what", "details"];
     output::table(&head, &[0], page.items.iter().map(row).collect());
     if let Some(next) = page.next {
-        eprintln!("more: meuse audit list --after {next}");
+        eprintln!("more: the same command with --after {next}");
     }
+    Ok(())
+}
+
+/// A filter as parts of a query.
+fn words(filter: &AuditFilter) -> Vec<String> {
+    let AuditFilter { actor, action, subject, since, until } = filter;
+    let all = [("actor", actor), ("action", action), ("subject", subject), ("since", since), ("until", until)];
+    all.iter().filter_map(|(name, value)| Some(format!("{name}={}", segment(value.as_ref()?)))).collect()
+}
+
+fn export(session: &Session, file: &Path, filter: &AuditFilter) -> anyhow::Result<()> {
+    let is_jsonl = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl"));
+    let mut query = vec![format!("format={}", if is_jsonl { "jsonl" } else { "csv" })];
+    query.extend(words(filter));
+    let mut entries = session.client.get_stream(&format!("/api/v1/audit/export?{}", query.join("&")))?;
+    if file.as_os_str() == "-" {
+        std::io::copy(&mut entries, &mut std::io::stdout().lock())?;
+        return Ok(());
+    }
+    download::to_file(&mut entries, file)?;
+    if session.json {
+        return output::json(&serde_json::json!({ "file": file }));
+    }
+    eprintln!("the audit trail is in {}", file.display());
     Ok(())
 }
 

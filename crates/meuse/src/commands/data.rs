@@ -1,7 +1,6 @@
 //! `meuse data`: import, look at, export.
 
 use std::fs::File;
-use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,7 +9,7 @@ use meuse_core::api::{Dataset, DatasetVersion, ImportAnswer, Page, Preview};
 use meuse_core::job::JobState;
 use meuse_core::profile::{ColumnProfile, Profile};
 
-use super::{Session, follow};
+use super::{Session, download, follow};
 use crate::arguments::{Data, Format};
 use crate::client::segment;
 use crate::output;
@@ -243,32 +242,11 @@ fn export(session: &Session, dataset: &str, format: Format, out: Option<&Path>) 
         std::io::copy(&mut stream, &mut std::io::stdout().lock())?;
         return Ok(());
     };
-    let temporary = out.with_extension("part");
-    let bar = output::byte_bar(0, "download");
-    let mut file = File::create(&temporary).with_context(|| format!("cannot write {}", temporary.display()))?;
-    let copied = copy(&mut stream, &mut file, &bar);
-    bar.finish_and_clear();
-    if let Err(error) = copied {
-        let _ = std::fs::remove_file(&temporary);
-        return Err(error);
-    }
-    std::fs::rename(&temporary, out).with_context(|| format!("cannot write {}", out.display()))?;
+    download::to_file(&mut stream, out)?;
     if session.json {
         let bytes = std::fs::metadata(out)?.len();
         return output::json(&serde_json::json!({ "file": out.display().to_string(), "bytes": bytes }));
     }
     eprintln!("wrote {}", out.display());
     Ok(())
-}
-
-fn copy(from: &mut impl Read, to: &mut File, bar: &indicatif::ProgressBar) -> anyhow::Result<()> {
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let read = from.read(&mut buffer).context("the download broke off; nothing was written")?;
-        if read == 0 {
-            return Ok(());
-        }
-        to.write_all(&buffer[..read])?;
-        bar.inc(read as u64);
-    }
 }

@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod data;
 mod doctor;
+mod download;
 mod follow;
 mod jobs;
 mod login;

@@ -125,7 +125,7 @@ fn every_command_answers_in_json(server: &Server) {
     let (recipe, out) = (recipe.to_str().expect("UTF-8"), server.path("out.csv"));
     let rows = serde_json::to_string(&applicants()).expect("JSON");
     server.run(&["models", "alias", "credit-trees:1", "spare"]);
-    let commands: [&[&str]; 22] = [
+    let commands: [&[&str]; 23] = [
         &["doctor"],
         &["config", "show"],
         &["whoami"],
@@ -147,6 +147,19 @@ fn every_command_answers_in_json(server: &Server) {
         &["principals", "list"],
         &["keys", "list"],
         &["audit", "list"],
+        &[
+            "audit",
+            "list",
+            "--newest",
+            "--actor",
+            "admin",
+            "--action",
+            "model.",
+            "--subject",
+            "credit",
+            "--since",
+            "2020-01-01",
+        ],
         &["audit", "verify"],
     ];
     for command in commands {
@@ -249,6 +262,11 @@ fn strangers_see_nothing(server: &Server) {
     assert!(server.command_as(eve_key, &["whoami"]).output().expect("meuse runs").status.success());
     server.run(&["keys", "revoke", id]);
     assert!(!server.command_as(eve_key, &["whoami"]).output().expect("meuse runs").status.success());
+    server.run(&["principals", "remove", "eve"]);
+    let left = server.run(&["principals", "list"]);
+    assert!(left.contains("admin") && !left.contains("eve"), "{left}");
+    let message = server.fails(&["principals", "remove", "admin"]);
+    assert!(message.contains("administrator"), "{message}");
 }
 
 fn the_trail_is_whole_until_someone_touches_it(mut server: Server) {
@@ -258,6 +276,18 @@ fn the_trail_is_whole_until_someone_touches_it(mut server: Server) {
     for action in ["model.deploy", "model.rollback", "key.create", "key.revoke"] {
         assert!(actions.contains(&action), "{action} is not in {actions:?}");
     }
+    let newest = server.json(&["audit", "list", "--newest", "--limit", "1", "--action", "role."]);
+    let found = &newest["items"][0];
+    assert_eq!((&found["action"], &found["subject"]), (&json!("role.remove"), &json!("eve")));
+    let (csv, lines) = (server.path("audit.csv"), server.path("deployments.jsonl"));
+    let path = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    server.run(&["audit", "export", &path(&csv)]);
+    let csv = std::fs::read_to_string(csv).expect("it is written");
+    assert_eq!(csv.lines().count(), entries["items"].as_array().map_or(0, Vec::len) + 1, "{csv}");
+    server.run(&["audit", "export", &path(&lines), "--action", "model.deploy"]);
+    let lines = std::fs::read_to_string(lines).expect("it is written");
+    assert!(!lines.is_empty() && lines.lines().all(|line| line.contains("\"model.deploy\"")), "{lines}");
+    assert!(server.fails(&["audit", "list", "--since", "yesterday"]).contains("is not an instant"));
     assert!(server.run(&["audit", "verify"]).contains("intact"));
     server.stop();
     let home = server.path("home");

@@ -54,6 +54,24 @@ pub(crate) async fn put_principal(
     Ok(Json(app.put_principal(&caller, new).await?))
 }
 
+/// Takes a principal's role in the project away; what they may do elsewhere stays.
+#[utoipa::path(
+    delete, path = "/api/v1/principals/{name}", tag = "access",
+    params(("name" = String, Path, description = "The principal's name")),
+    responses(
+        (status = 204), (status = 403, body = ErrorBody), (status = 404, body = ErrorBody),
+        (status = 409, body = ErrorBody),
+    )
+)]
+pub(crate) async fn remove_principal(
+    State(app): TheApp,
+    Extension(caller): Who,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Failure> {
+    app.remove_principal(&caller, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// The keys of the project, without what is secret about them.
 #[utoipa::path(get, path = "/api/v1/keys", tag = "access", responses((status = 200, body = Page<Key>)))]
 pub(crate) async fn keys(State(app): TheApp, Extension(caller): Who) -> Answer<Page<Key>> {

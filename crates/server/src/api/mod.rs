@@ -7,6 +7,7 @@ pub(crate) mod error;
 pub(crate) mod jobs;
 pub(crate) mod models;
 pub(crate) mod openapi;
+pub(crate) mod overview;
 pub(crate) mod predict;
 pub(crate) mod recipes;
 pub(crate) mod session;

@@ -137,7 +137,8 @@ pub(crate) async fn routes(
     Ok(page(app.routes(&caller, &parse("model", &model)?).await?))
 }
 
-/// Lets a version answer the model's calls from now on.
+/// Lets a version answer the model's calls from now on. For the version that answers already, the answer is its route,
+/// unchanged.
 #[utoipa::path(
     post, path = "/api/v1/models/{model}/deploy", tag = "models", request_body = DeployRequest,
     params(("model" = String, Path, description = "The model's name")),

@@ -5,7 +5,7 @@ use axum::response::IntoResponse;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{access, audit, data, jobs, models, predict, recipes, session};
+use super::{access, audit, data, jobs, models, overview, predict, recipes, session};
 use crate::{health, metrics};
 
 #[derive(OpenApi)]
@@ -20,10 +20,10 @@ use crate::{health, metrics};
     ),
     paths(
         health::healthz, metrics::page, document,
-        session::session, session::sign_in, session::sign_out, access::me, access::projects, access::create_project, access::principals, access::put_principal,
-        access::keys, access::create_key, access::revoke_key, audit::entries, audit::verify,
+        session::session, session::sign_in, session::sign_out, access::me, access::projects, access::create_project, access::principals, access::put_principal, access::remove_principal,
+        access::keys, access::create_key, access::revoke_key, audit::entries, audit::export, audit::verify, overview::overview,
         data::datasets, data::dataset, data::versions, data::import, data::version, data::profile, data::preview, data::export,
-        recipes::schema, recipes::init, recipes::check,
+        recipes::schema, recipes::init, recipes::check, recipes::read, recipes::edit,
         jobs::train, jobs::jobs, jobs::job, jobs::cancel, jobs::events,
         models::models, models::model, models::version, models::delete_model, models::delete_version,
         models::set_alias, models::remove_alias, models::routes, models::deploy, models::rollback, models::compare,

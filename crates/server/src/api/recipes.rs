@@ -1,10 +1,10 @@
-//! Recipes: the schema, a first one, a check.
+//! Recipes: the schema, a first one, reading, changing, a check.
 
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
-use meuse_core::api::{ErrorBody, RecipeCheck, RecipeInit, RecipeText};
+use meuse_core::api::{ErrorBody, RecipeCheck, RecipeEdit, RecipeInit, RecipeReading, RecipeText};
 use serde_json::Value;
 
 use super::{Answer, TheApp, Who};
@@ -45,4 +45,30 @@ pub(crate) async fn check(
     Body(request): Body<RecipeText>,
 ) -> Answer<RecipeCheck> {
     Ok(Json(app.recipe_check(&caller, &request.recipe).await?))
+}
+
+/// What a recipe's text says, as a document, and what keeps it from being a recipe.
+#[utoipa::path(
+    post, path = "/api/v1/recipes/read", tag = "recipes", request_body = RecipeText,
+    responses((status = 200, body = RecipeReading), (status = 400, body = ErrorBody))
+)]
+pub(crate) async fn read(
+    State(app): TheApp,
+    Extension(caller): Who,
+    Body(request): Body<RecipeText>,
+) -> Answer<RecipeReading> {
+    Ok(Json(app.recipe_read(&caller, &request.recipe)?))
+}
+
+/// The recipe's text, changed no more than it takes to say the document: comments and order are kept.
+#[utoipa::path(
+    post, path = "/api/v1/recipes/edit", tag = "recipes", request_body = RecipeEdit,
+    responses((status = 200, body = RecipeText), (status = 400, body = ErrorBody))
+)]
+pub(crate) async fn edit(
+    State(app): TheApp,
+    Extension(caller): Who,
+    Body(request): Body<RecipeEdit>,
+) -> Answer<RecipeText> {
+    Ok(Json(app.recipe_edit(&caller, &request)?))
 }

@@ -10,6 +10,7 @@ use crate::harness::TestServer;
 pub(crate) fn filled(path: &str) -> String {
     path.replace("{version}", "1")
         .replace("{id}", "x")
+        .replace("{name}", "ana")
         .replace("{alias}", "champion")
         .replace("{model}", "credit")
         .replace("{dataset}", "credit")

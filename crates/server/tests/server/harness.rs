@@ -132,6 +132,21 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
+    /// The body of an answer that came in chunks.
+    pub(crate) fn unchunked(&self) -> String {
+        assert_eq!(self.header("transfer-encoding"), Some("chunked"));
+        let (mut whole, mut rest) = (String::new(), self.body.as_str());
+        loop {
+            let (length, after) = rest.split_once("\r\n").expect("a chunk begins with its length");
+            let length = usize::from_str_radix(length, 16).expect("a hexadecimal number");
+            if length == 0 {
+                return whole;
+            }
+            whole.push_str(&after[..length]);
+            rest = &after[length + 2..];
+        }
+    }
+
     /// The message of an error in our own shape.
     pub(crate) fn message(&self) -> String {
         self.json()["error"]["message"].as_str().unwrap_or_else(|| panic!("no message: {}", self.body)).to_owned()

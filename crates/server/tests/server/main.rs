@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod audit;
 mod calls;
 mod connections;
 mod console;
 mod document;
 mod harness;
+mod recipes;

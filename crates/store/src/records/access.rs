@@ -224,6 +224,13 @@ pub async fn put_grant(tx: &mut Tx, grant: &Grant) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes the role of a principal in a project away.
+pub async fn delete_grant(tx: &mut Tx, project: &str, principal: &str) -> Result<(), Error> {
+    const SQL: &str = "DELETE FROM role WHERE project_id = $1 AND principal_id = $2";
+    on!(tx, connection => sqlx::query(SQL).bind(project).bind(principal).execute(connection).await.map(drop))?;
+    Ok(())
+}
+
 /// Adds a key.
 pub async fn insert_key(tx: &mut Tx, key: &Key) -> Result<(), Error> {
     const SQL: &str = "INSERT INTO api_key (id, prefix, mac, principal_id, project_id, made_with, note, created_at, \

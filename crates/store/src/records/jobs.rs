@@ -119,6 +119,31 @@ pub async fn list(db: &Db, project: &str, limit: u32) -> Result<Vec<JobRow>, Err
     Ok(on!(db, pool => sqlx::query_as(SQL).bind(project).bind(i64::from(limit)).fetch_all(pool).await)?)
 }
 
+/// The queued and running jobs of a project, newest first, at most 100.
+pub async fn open(db: &Db, project: &str) -> Result<Vec<JobRow>, Error> {
+    const SQL: &str = "SELECT * FROM job WHERE project_id = $1 AND state IN ('queued', 'running') \
+        ORDER BY created_at DESC, id DESC LIMIT 100";
+    Ok(on!(db, pool => sqlx::query_as(SQL).bind(project).fetch_all(pool).await)?)
+}
+
+/// The jobs of a project that failed at or after an instant, and whose like has neither succeeded nor failed since;
+/// newest first, at most 20.
+pub async fn failures(db: &Db, project: &str, since: Micros) -> Result<Vec<JobRow>, Error> {
+    const SQL: &str = "SELECT * FROM job WHERE project_id = $1 AND state = 'failed' AND finished_at >= $2 \
+        AND NOT EXISTS (SELECT 1 FROM job AS later WHERE later.project_id = job.project_id \
+            AND later.kind = job.kind AND later.subject = job.subject AND later.state IN ('succeeded', 'failed') \
+            AND (later.finished_at, later.id) > (job.finished_at, job.id)) \
+        ORDER BY finished_at DESC, id DESC LIMIT 20";
+    Ok(on!(db, pool => sqlx::query_as(SQL).bind(project).bind(since.0).fetch_all(pool).await)?)
+}
+
+/// How many jobs a project has, ended ones too.
+pub async fn count(db: &Db, project: &str) -> Result<u64, Error> {
+    const SQL: &str = "SELECT COUNT(*) FROM job WHERE project_id = $1";
+    let count: i64 = on!(db, pool => sqlx::query_scalar(SQL).bind(project).fetch_one(pool).await)?;
+    Ok(count as u64)
+}
+
 /// The job of this id in this project.
 pub async fn find(db: &Db, project: &str, id: &str) -> Result<Option<JobRow>, Error> {
     const SQL: &str = "SELECT * FROM job WHERE project_id = $1 AND id = $2";
@@ -235,7 +260,7 @@ pub async fn requeue(tx: &mut Tx, id: &str, attempt: i64) -> Result<bool, Error>
 /// Ends a job that is queued or running in this attempt; `false` when it has moved on.
 pub async fn end(tx: &mut Tx, id: &str, attempt: i64, at: Micros, ending: &Ending<'_>) -> Result<bool, Error> {
     const SQL: &str = "UPDATE job SET state = $4, finished_at = $3, result = $5, failure = $6, events_blob = $7, \
-        lease_owner = NULL, lease_until = NULL \
+        lease_owner = NULL, lease_until = NULL, progress = NULL \
         WHERE id = $1 AND attempts = $2 AND state IN ('queued', 'running')";
     let changed = on!(tx, connection => sqlx::query(SQL)
         .bind(id).bind(attempt).bind(at.0).bind(ending.state).bind(ending.result).bind(ending.failure)

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use meuse_core::api::AuditVerification;
+use meuse_core::time::Micros;
 use meuse_store::Store;
-use meuse_store::records::audit;
+use meuse_store::records::audit::{self, Filter, NewEntry, Order, Query};
 
 use crate::support::{Place, entry, note, on_both, run};
 
@@ -23,6 +24,7 @@ on_both!(
     sixteen_writers_leave_one_chain,
     one_transaction_may_do_several_things,
     pages_follow_each_other,
+    a_filter_lets_through_what_it_says,
     a_closed_store_can_be_verified,
 );
 
@@ -236,7 +238,7 @@ async fn sixteen_writers_leave_one_chain(place: Place) {
         let verification = verify(store).await;
         assert!(verification.intact && verification.entries == 128, "{verification:?}");
     }
-    let page = audit::list(&stores[0].db, "lending", 0, 1000).await.expect("they are read");
+    let page = audit::list(&stores[0].db, "lending", &Query::first(1000)).await.expect("they are read");
     let subjects: BTreeSet<String> = page.items.into_iter().map(|entry| entry.subject).collect();
     assert_eq!(subjects.len(), 128);
 }
@@ -255,13 +257,65 @@ async fn pages_follow_each_other(place: Place) {
     let store = six(&place).await;
     let (mut after, mut seen) = (0, Vec::new());
     loop {
-        let page = audit::list(&store.db, "lending", after, 4).await.expect("they are read");
+        let page = audit::list(&store.db, "lending", &Query::first(4).after(after)).await.expect("they are read");
         seen.extend(page.items.iter().map(|entry| entry.seq));
         let Some(next) = page.next else { break };
         after = next.parse().expect("a number");
     }
     assert_eq!(seen, [1, 2, 3, 4, 5, 6]);
-    assert!(audit::list(&store.db, "other", 0, 4).await.expect("they are read").items.is_empty());
+    assert!(audit::list(&store.db, "other", &Query::first(4)).await.expect("they are read").items.is_empty());
+}
+
+async fn a_filter_lets_through_what_it_says(place: Place) {
+    let store = place.open().await;
+    let entries = [
+        ("ana", "model.deploy", "Credit:1"),
+        ("bob", "model.rollback", "credit:1"),
+        ("ana", "models.odd", "100%_sure"),
+        ("ana", "key.create", "1a2b3c4d"),
+        ("bob", "model.deploy", "credit:2"),
+    ];
+    for (second, (actor, action, subject)) in entries.into_iter().enumerate() {
+        let mut tx = store.begin().await.expect("a transaction begins");
+        let at = Micros(second as i64 * 1_000_000);
+        let (actor, action) = (actor.to_owned(), action.to_owned());
+        audit::append(&mut tx, NewEntry { at, actor, action, ..entry(subject) });
+        tx.commit().await.expect("it commits");
+    }
+    let some = |text: &str| Some(text.to_owned());
+    let everything = Filter::default;
+    let second = |number: i64| Some(Micros(number * 1_000_000));
+    let cases = [
+        (everything(), vec![1, 2, 3, 4, 5]),
+        (Filter { actor: some("bob"), ..everything() }, vec![2, 5]),
+        (Filter { action: some("model.deploy"), ..everything() }, vec![1, 5]),
+        (Filter { action: some("model."), ..everything() }, vec![1, 2, 5]),
+        (Filter { action: some("model"), ..everything() }, vec![]),
+        (Filter { subject: some("CREDIT:1"), ..everything() }, vec![1, 2]),
+        (Filter { subject: some("0%_s"), ..everything() }, vec![3]),
+        (Filter { subject: some("_"), ..everything() }, vec![3]),
+        (Filter { subject: some("!"), ..everything() }, vec![]),
+        (Filter { since: second(1), until: second(4), ..everything() }, vec![2, 3, 4]),
+        (Filter { actor: some("ana"), action: some("model."), since: second(1), ..everything() }, vec![]),
+    ];
+    for (filter, expected) in cases {
+        for (order, limit) in
+            [(Order::OldestFirst, 100), (Order::NewestFirst, 100), (Order::NewestFirst, 1), (Order::OldestFirst, 2)]
+        {
+            let mut found = Vec::new();
+            let mut query = Query { filter: filter.clone(), order, after: None, limit };
+            loop {
+                let page = audit::list(&store.db, "lending", &query).await.expect("they are read");
+                found.extend(page.items.iter().map(|entry| entry.seq));
+                let Some(next) = page.next else { break };
+                query = query.after(next.parse().expect("a number"));
+            }
+            if order == Order::NewestFirst {
+                found.reverse();
+            }
+            assert_eq!(found, expected, "{filter:?} {order:?} {limit}");
+        }
+    }
 }
 
 async fn a_closed_store_can_be_verified(place: Place) {

@@ -16,6 +16,7 @@ on_both!(
     a_lease_that_is_kept_moves,
     a_cancelled_job_is_not_claimed,
     a_job_of_another_project_is_not_there,
+    a_failure_is_told_until_its_like_has_ended_again,
 );
 
 const NOW: Micros = Micros(1_000_000_000);
@@ -25,8 +26,12 @@ fn lease(owner: &str) -> Lease<'_> {
 }
 
 async fn queue(store: &Store, project: &str, kind: &str, at: Micros) -> JobRow {
+    queue_about(store, project, kind, "credit", at).await
+}
+
+async fn queue_about(store: &Store, project: &str, kind: &str, subject: &str, at: Micros) -> JobRow {
     let mut tx = store.begin().await.expect("a transaction begins");
-    let new = NewJob { project_id: project, project, kind, subject: "credit", task: "{}", by: "ana", at };
+    let new = NewJob { project_id: project, project, kind, subject, task: "{}", by: "ana", at };
     let row = jobs::queue(&mut tx, &new).await.expect("the job is queued");
     tx.commit().await.expect("it commits");
     row
@@ -134,6 +139,47 @@ async fn a_lease_that_is_kept_moves(place: Place) {
     drop(tx);
     let found = jobs::get(&store.db, &job.id).await.expect("read").expect("there");
     assert_eq!(found.progress.as_deref(), Some("{\"stage\":\"fit\"}"));
+    end(&store, &job, 1, "succeeded", later).await;
+    let found = jobs::get(&store.db, &job.id).await.expect("read").expect("there");
+    assert_eq!((found.state.as_str(), found.progress), ("succeeded", None), "what has ended is on no way any more");
+}
+
+async fn end(store: &Store, job: &JobRow, attempt: i64, state: &str, at: Micros) {
+    let mut tx = store.begin().await.expect("a transaction begins");
+    let ending = Ending { state, ..Ending::default() };
+    assert!(jobs::end(&mut tx, &job.id, attempt, at, &ending).await.expect("it ends"));
+    tx.commit().await.expect("it commits");
+}
+
+async fn a_failure_is_told_until_its_like_has_ended_again(place: Place) {
+    let store = place.open().await;
+    project(&store, "lending").await;
+    project(&store, "cards").await;
+    let second = |number: u64| NOW.plus(Duration::from_secs(number));
+    let told = async || -> Vec<String> {
+        let rows = jobs::failures(&store.db, "lending", second(1)).await.expect("listed");
+        rows.into_iter().map(|row| format!("{} {}", row.kind, row.subject)).collect()
+    };
+    let endings = [
+        ("lending", "train", "old", "failed", 0),
+        ("lending", "train", "trees", "failed", 1),
+        ("lending", "train", "trees", "failed", 2),
+        ("lending", "import", "trees", "failed", 3),
+        ("cards", "train", "trees", "succeeded", 4),
+        ("lending", "import", "trees", "cancelled", 5),
+    ];
+    for (owner, kind, subject, state, at) in endings {
+        let job = queue_about(&store, owner, kind, subject, NOW).await;
+        end(&store, &job, 0, state, second(at)).await;
+    }
+    assert_eq!(told().await, ["import trees", "train trees"]);
+    let open = queue_about(&store, "lending", "train", "trees", NOW).await;
+    assert_eq!(told().await, ["import trees", "train trees"]);
+    let listed = jobs::open(&store.db, "lending").await.expect("listed");
+    assert_eq!(listed.as_slice(), std::slice::from_ref(&open));
+    end(&store, &open, 0, "succeeded", second(6)).await;
+    assert_eq!(told().await, ["import trees"]);
+    assert_eq!(jobs::count(&store.db, "lending").await.expect("counted"), 6);
 }
 
 async fn a_cancelled_job_is_not_claimed(place: Place) {

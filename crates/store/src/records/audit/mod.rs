@@ -3,15 +3,16 @@
 //! The code of an entry is HMAC-SHA-256 over all its fields and over the code of the entry before it.
 
 mod diagnosis;
+mod list;
 mod verify;
 
-use meuse_core::api::{AuditEntry, Page};
 use meuse_core::time::Micros;
 use serde_json::Value;
 
+pub use list::{Filter, Order, Query, list};
 pub use verify::{verify, verify_apart};
 
-use crate::db::{Db, Tx, on};
+use crate::db::{Tx, on};
 use crate::error::Error;
 use crate::secret::MacKey;
 use crate::trail::{Head, Trail};
@@ -106,33 +107,4 @@ pub(crate) async fn write(tx: &mut Tx, trail: &Trail, entries: Vec<NewEntry>) ->
     }
     let seq = on!(tx, connection => sqlx::query_scalar(ADVANCE).bind(&previous).fetch_one(connection).await)?;
     Ok(Head { seq, mac: previous })
-}
-
-/// Entries of one project after number `after`, oldest first, at most `limit`.
-pub async fn list(db: &Db, project: &str, after: i64, limit: u32) -> Result<Page<AuditEntry>, Error> {
-    const SQL: &str = "SELECT seq, at, actor, project, action, subject, details, previous, mac FROM audit_entry \
-        WHERE project = $1 AND seq > $2 ORDER BY seq LIMIT $3";
-    // One more than asked for tells whether there is a next page.
-    let wanted = i64::from(limit) + 1;
-    let mut rows: Vec<Row> = on!(db, pool =>
-        sqlx::query_as(SQL).bind(project).bind(after).bind(wanted).fetch_all(pool).await)?;
-    let more = rows.len() > limit as usize;
-    rows.truncate(limit as usize);
-    let next = rows.last().filter(|_| more).map(|row| row.seq.to_string());
-    Ok(Page { items: rows.into_iter().map(entry).collect(), next })
-}
-
-fn entry(row: Row) -> AuditEntry {
-    // An altered document is shown as the text that it is: the trail must be readable to be judged.
-    let details = serde_json::from_str(&row.details).unwrap_or(Value::String(row.details));
-    AuditEntry {
-        seq: row.seq,
-        at: Micros(row.at),
-        actor: row.actor,
-        project: row.project,
-        action: row.action,
-        subject: row.subject,
-        details,
-        mac: row.mac,
-    }
 }
