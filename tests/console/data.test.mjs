@@ -61,6 +61,7 @@ errand('a file is read as one says, watched until it stands, and the same again 
 errand('the profile and the preview say what the API says', shared, async ({ page, server }) => {
   await page.goto('/data/cities/1')
   const profile = await server.api('GET', '/datasets/cities:1/profile')
+  await page.getByRole('article').nth(profile.columns.length - 1).waitFor()
   for (const column of profile.columns) {
     const card = page.getByRole('article').filter({ has: page.getByRole('heading', { name: column.name, exact: true }) })
     const facts = await card.locator('dl > div').allInnerTexts()
@@ -68,10 +69,12 @@ errand('the profile and the preview say what the API says', shared, async ({ pag
     assert.equal(told.Missing.split(/\s/)[0], number(column.missing), column.name)
     assert.equal(told.Distinct, number(column.distinct), column.name)
     if (column.numeric) assert.equal(told.Mean, number(column.numeric.mean), column.name)
-    const bars = await card.locator('svg').first().textContent({ timeout: 2_000 }).catch(() => '')
+    if (column.frequent.length === 0) continue
+    const bars = await card.locator('svg').first().textContent()
     for (const { value } of column.frequent.slice(0, 3)) assert.ok(bars.includes(value), `${column.name} shows ${value}`)
   }
   await page.getByRole('tab', { name: 'Preview' }).click()
+  await page.getByRole('columnheader').first().waitFor()
   const preview = await server.api('GET', '/datasets/cities:1/preview')
   assert.deepEqual(await page.getByRole('columnheader').allInnerTexts(), preview.columns)
   const shown = await page.locator('tbody tr').evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText)))
