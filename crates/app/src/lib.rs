@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod backup;
 pub mod compute;
 mod config;
 pub mod data;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 use meuse_core::time::Clock;
 use meuse_store::{DatabaseAddress, Store, StoreConfig};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,6 +45,8 @@ pub struct App {
     pub serving: serving::Serving,
     pub(crate) compute: compute::Compute,
     home: home::Home,
+    /// One backup at a time: each reads everything.
+    backups: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -80,7 +84,8 @@ impl App {
         let serving = serving::Serving::new(&config, store.blobs.clone());
         let compute = compute::Compute::new(&config, &home);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        Ok(Arc::new(Self { config, clock, store, access, models, serving, compute, home, tasks, stop }))
+        let backups = Arc::new(Semaphore::new(1));
+        Ok(Arc::new(Self { config, clock, store, access, models, serving, compute, home, backups, tasks, stop }))
     }
 
     /// Starts the background loops: jobs, and the snapshots of keys and models.

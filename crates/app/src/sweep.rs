@@ -11,6 +11,8 @@ const EVERY: Duration = Duration::from_hours(6);
 /// Sweeps at the start and then now and then, until the app stops.
 pub(crate) async fn run(app: Arc<App>) {
     loop {
+        // What a backup has still to read is not swept meanwhile, whatever becomes of the records that named it.
+        let turn = app.backups.acquire().await;
         match app.store.sweep().await {
             Ok(swept) if swept == meuse_store::Swept::default() => {}
             Ok(swept) => tracing::info!(
@@ -22,6 +24,7 @@ pub(crate) async fn run(app: Arc<App>) {
             // What is left takes room and harms nothing.
             Err(error) => tracing::warn!(%error, "the blobs cannot be swept now"),
         }
+        drop(turn);
         tokio::select! {
             () = app.stop().cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}

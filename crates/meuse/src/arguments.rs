@@ -107,9 +107,54 @@ pub(crate) enum Command {
     /// API keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Take a backup of a whole server while it works: every record and blob of all projects, and its secret.
+    ///
+    /// The file opens everything that the server holds, so it is written for its owner alone (mode 600); keep it as you
+    /// keep the server's home. It appears whole or not at all.
+    #[command(after_help = "Examples:\n  meuse backup meuse-$(date +%F).tar\n  \
+        meuse backup meuse.tar --home ./home   (on the server's machine; needs no key, and no server)\n  \
+        meuse backup - | age --encrypt --recipients-file keys.txt > meuse.tar.age")]
+    Backup(Backup),
+    /// Restore a backup into an empty home.
+    #[command(after_help = "Examples:\n  meuse restore meuse.tar --home ./home\n  \
+        meuse restore meuse.tar --home ./home --database postgres://meuse@db/meuse\n  \
+        meuse restore meuse.tar --dry-run   (checks every byte of the file, and restores nothing)")]
+    Restore(Restore),
     /// Configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What `backup` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file; `-` writes to standard output.
+    pub(crate) file: PathBuf,
+    /// Write over a file that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Read this home folder of a server directly, whether or not the server runs.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<PathBuf>,
+    /// The database of that home, `postgres://…`; without it, SQLite in the home folder.
+    #[arg(long, value_name = "URL", requires = "home")]
+    pub(crate) database: Option<String>,
+}
+
+/// What `restore` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup; `-` reads standard input.
+    pub(crate) file: PathBuf,
+    /// The home folder to restore into; it is not there yet, or is empty.
+    #[arg(long, value_name = "DIR", required_unless_present = "dry_run")]
+    pub(crate) home: Option<PathBuf>,
+    /// An empty Postgres database to restore the records into, `postgres://…`; without it, SQLite in the home folder.
+    #[arg(long, value_name = "URL", requires = "home")]
+    pub(crate) database: Option<String>,
+    /// Check the file and restore nothing.
+    #[arg(long, conflicts_with = "home")]
+    pub(crate) dry_run: bool,
 }
 
 /// Flags of `serve`; each overrides its setting of the configuration file and the environment.

@@ -110,6 +110,13 @@ impl Client {
         Ok(BufReader::new(self.get_stream(path)?).lines())
     }
 
+    /// POST without a body, answered as a stream of bytes.
+    pub(crate) fn post_stream(&self, path: &str) -> anyhow::Result<impl Read + use<>> {
+        let request = self.request(Method::POST, path).header("content-length", "0");
+        let response = self.agent.run(request.body(SendBody::none())?);
+        Ok(self.checked(response)?.into_body().into_reader())
+    }
+
     /// DELETE.
     pub(crate) fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.send(Method::DELETE, path, SendBody::none()).map(|_| ())

@@ -1,7 +1,7 @@
 //! The binary `meuse`: command line, configuration, wiring.
 //!
-//! Every command is an HTTP client of a server, except `serve`, `doctor`, `config show`, `recipe schema` and
-//! `audit verify --home`. Answers go to standard output, everything else to standard error.
+//! Every command is an HTTP client of a server, except `serve`, `doctor`, `config show`, `recipe schema`, `restore`,
+//! `backup --home` and `audit verify --home`. Answers go to standard output, everything else to standard error.
 
 mod arguments;
 mod client;

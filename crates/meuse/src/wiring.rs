@@ -110,7 +110,7 @@ fn serve_options(config: &Config) -> anyhow::Result<ServeOptions> {
 }
 
 /// The sentence of an error, with what to do.
-fn described(error: meuse_app::Error) -> anyhow::Error {
+pub(crate) fn described(error: meuse_app::Error) -> anyhow::Error {
     match error.hint() {
         Some(hint) => anyhow::anyhow!("{error} ({hint})"),
         None => anyhow::anyhow!("{error}"),

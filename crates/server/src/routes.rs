@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use meuse_app::Error;
 use meuse_core::suggest;
 
-use crate::api::{access, audit, data, jobs, models, openapi, overview, predict, recipes, session};
+use crate::api::{access, audit, backup, data, jobs, models, openapi, overview, predict, recipes, session};
 use crate::failure::Failure;
 use crate::oip::rest as oip;
 use crate::state::ServerState;
@@ -60,6 +60,7 @@ fn table() -> Vec<Endpoint> {
         POST   "/api/v1/audit/verify"                               => audit::verify;
 
         GET    "/api/v1/overview"                                   => overview::overview;
+        POST   "/api/v1/backup"                                     => backup::take;
 
         GET    "/api/v1/datasets"                                   => data::datasets;
         GET    "/api/v1/datasets/{dataset}"                         => data::dataset;

@@ -91,6 +91,11 @@ impl Blobs {
         Ok(blobs)
     }
 
+    /// The blobs in a folder that is there, to read them only: nothing in it is made or swept.
+    pub fn reading(folder: PathBuf) -> Self {
+        Self { folder: folder.into(), recent: Arc::default() }
+    }
+
     /// Keeps a copy of a file. Putting what is there already changes nothing, and mends it if it was damaged.
     pub async fn put_file(&self, source: impl Into<PathBuf>) -> Result<Digest, Error> {
         let source = source.into();
@@ -137,6 +142,22 @@ impl Blobs {
     pub async fn open(&self, digest: &Digest) -> Result<Blob, Error> {
         let (blobs, digest) = (self.clone(), *digest);
         blocking(move || blobs.open_now(digest)).await
+    }
+
+    /// As [`Blobs::open`], for a thread that may wait for the disk.
+    pub fn open_blocking(&self, digest: Digest) -> Result<Blob, Error> {
+        self.open_now(digest)
+    }
+
+    /// Begins to put a blob where nobody looks for blobs yet, which a restore does. Nothing is synced: whoever does this
+    /// syncs the whole folder before it is used.
+    pub fn draft(&self, digest: Digest, length: u64) -> Result<Draft, Error> {
+        let path = self.path(digest);
+        let folder = path.parent().unwrap_or(&self.folder);
+        std::fs::create_dir_all(folder).map_err(Error::file(folder))?;
+        let mut file = File::create_new(&path).map_err(Error::file(&path))?;
+        file.write_all(&header(length)).map_err(Error::file(&path))?;
+        Ok(Draft { digest, length, path, file, hasher: Sha256::new(), written: 0 })
     }
 
     fn open_now(&self, digest: Digest) -> Result<Blob, Error> {
@@ -202,6 +223,11 @@ impl Blob {
         stream::try_unfold(self, |mut blob| blocking(move || Ok(blob.chunk()?.map(|chunk| (chunk, blob)))))
     }
 
+    /// The next chunk, for a thread that may wait for the disk; none after the last one, when the digest was compared.
+    pub fn next_blocking(&mut self) -> Result<Option<Bytes>, Error> {
+        self.chunk()
+    }
+
     fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         let left = self.length - self.read;
         if left == 0 {
@@ -228,6 +254,35 @@ impl Blob {
         }
         let reason = format!("its content has the digest {found}");
         Err(Error::DamagedBlob { digest: self.digest, path: self.path.clone(), reason })
+    }
+}
+
+/// A blob that is being put by [`Blobs::draft`].
+pub struct Draft {
+    digest: Digest,
+    length: u64,
+    path: PathBuf,
+    file: File,
+    hasher: Sha256,
+    written: u64,
+}
+
+impl Draft {
+    /// More of its content.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.hasher.update(bytes);
+        self.written += bytes.len() as u64;
+        self.file.write_all(bytes).map_err(Error::file(&self.path))
+    }
+
+    /// Its content has come; it must be what was announced.
+    pub fn finish(self) -> Result<(), Error> {
+        let found = Digest(self.hasher.finalize().into());
+        if found == self.digest && self.written == self.length {
+            return Ok(());
+        }
+        let reason = format!("{} bytes with the digest {found} came", self.written);
+        Err(Error::DamagedBlob { digest: self.digest, path: self.path, reason })
     }
 }
 

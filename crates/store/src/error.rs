@@ -37,6 +37,17 @@ pub enum Error {
     /// The database has no schema yet.
     #[error("the database {0} holds no records of Meuse: start `meuse serve` on it once")]
     Empty(String),
+    /// The database, which should be filled, is not empty.
+    #[error(
+        "the database {database} is not empty (there is a table `{table}`), and nothing is written over: give an empty \
+         one"
+    )]
+    NotEmpty {
+        /// The database, without its password.
+        database: String,
+        /// A table that is there.
+        table: String,
+    },
     /// The database was made with another secret.
     #[error(
         "the secret of this home is not the one that the database was made with, so no key and no audit entry in it \

@@ -3,6 +3,7 @@
 //! Nothing here decides what may be done; it only keeps it, whole. A mutation takes a [`Tx`], says what it did with
 //! [`records::audit::append`], and is there for everyone once [`Tx::commit`] returns.
 
+pub mod backup;
 pub mod blobs;
 mod db;
 mod error;

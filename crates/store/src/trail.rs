@@ -129,7 +129,7 @@ pub(crate) fn read_head(path: &Path) -> Result<Option<Head>, Error> {
     Ok(Some(Head { seq, mac: mac.to_owned() }))
 }
 
-fn write_head(path: &Path, head: &Head) -> Result<(), Error> {
+pub(crate) fn write_head(path: &Path, head: &Head) -> Result<(), Error> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut draft = NamedTempFile::new_in(folder).map_err(Error::file(folder))?;
     writeln!(draft, "{} {}", head.seq, head.mac).map_err(Error::file(path))?;

@@ -18,6 +18,8 @@ pub struct Caller {
     pub(super) key_prefix: String,
     /// The session that the caller came by; none for a key.
     pub(super) session_id: Option<String>,
+    /// Whether the project is the first one, whose administrators operate the server.
+    pub(super) in_first_project: bool,
 }
 
 impl Caller {
@@ -47,6 +49,12 @@ impl Caller {
     /// [`Error::Forbidden`], which names the role that it takes.
     pub fn require(&self, action: Action) -> Result<(), Error> {
         let least = action.least_role();
+        if action.is_of_the_server() && !self.in_first_project {
+            return Err(Error::Forbidden(format!(
+                "to {} is for administrators of the project that the server began with: its other projects are in it too",
+                action.words()
+            )));
+        }
         if self.role >= least {
             return Ok(());
         }
@@ -62,7 +70,7 @@ impl Caller {
 
     /// What the caller may do in the project, in the order of the table.
     pub fn may(&self) -> impl Iterator<Item = Action> {
-        PERMISSIONS.iter().filter(|(_, least)| self.role >= *least).map(|(action, _)| *action)
+        PERMISSIONS.iter().map(|(action, _)| *action).filter(|action| self.require(*action).is_ok())
     }
 
     /// The caller, as they may see themselves.

@@ -126,6 +126,7 @@ fn caller_in(directory: &Directory, key: &records::Key, project: Option<&str>) -
         key_id: key.id.clone(),
         key_prefix: key.prefix.clone(),
         session_id: None,
+        in_first_project: project.made_with.is_none(),
     })
 }
 

@@ -41,6 +41,8 @@ pub enum Action {
     CreateProject,
     /// Read and verify the audit trail.
     ReadAudit,
+    /// Take a backup of the whole server. It holds every project, so it takes the first project's administrator.
+    Backup,
 }
 
 /// The least role that each action needs.
@@ -65,6 +67,7 @@ pub const PERMISSIONS: &[(Action, Role)] = &[
     (Action::ManageKeys, Role::Admin),
     (Action::CreateProject, Role::Admin),
     (Action::ReadAudit, Role::Admin),
+    (Action::Backup, Role::Admin),
 ];
 
 impl Action {
@@ -94,7 +97,14 @@ impl Action {
             Self::ManageKeys => "manage_keys",
             Self::CreateProject => "create_project",
             Self::ReadAudit => "read_audit",
+            Self::Backup => "backup",
         }
+    }
+
+    /// Whether it is about the whole server, all projects of it: only in the first project, that of whoever operates the
+    /// server, is it anybody's.
+    pub fn is_of_the_server(self) -> bool {
+        matches!(self, Self::Backup)
     }
 
     /// What it is, after "may not": `train models`.
@@ -118,6 +128,7 @@ impl Action {
             Self::ManageKeys => "manage keys of others",
             Self::CreateProject => "make projects",
             Self::ReadAudit => "read the audit trail",
+            Self::Backup => "take backups of the server",
         }
     }
 }

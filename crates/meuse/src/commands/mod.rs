@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod backup;
 mod data;
 mod doctor;
 mod download;
@@ -38,6 +39,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             config::show(config.as_deref(), json).map(|()| ExitCode::SUCCESS)
         }
         Command::Audit(crate::arguments::Audit::Verify { home: Some(home) }) => audit::verify_home(&home, json),
+        Command::Restore(order) => backup::restore(&order, json),
+        Command::Backup(order) => backup::run(&order, &arguments.connection, json),
         command => {
             let session = Session { client: Client::new(&arguments.connection)?, json };
             with_server(&session, command)
@@ -58,7 +61,12 @@ fn with_server(session: &Session, command: Command) -> anyhow::Result<ExitCode> 
         Command::Projects(command) => access::projects(session, command)?,
         Command::Principals(command) => access::principals(session, command)?,
         Command::Keys(command) => access::keys(session, command)?,
-        Command::Serve(_) | Command::Doctor | Command::Login { .. } | Command::Config(_) => {
+        Command::Serve(_)
+        | Command::Doctor
+        | Command::Login { .. }
+        | Command::Config(_)
+        | Command::Backup(_)
+        | Command::Restore(_) => {
             unreachable!("`run` has taken the commands that need no server")
         }
     }

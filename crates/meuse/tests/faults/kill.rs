@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use meuse_store::{DatabaseAddress, Digest, Secret, Store, StoreConfig};
 use serde_json::{Value, json};
 
+use crate::restore;
 use crate::story::{self, ask, call, get, send, table};
 use crate::support::{Server, until};
 
@@ -126,7 +127,7 @@ struct Change {
     is_seen: fn(&Server) -> bool,
 }
 
-const CHANGES: [Change; 11] = [
+const CHANGES: [Change; 12] = [
     Change {
         action: "project.create",
         ask: |server| call(server, "POST", "/api/v1/projects", br#"{"name":"another"}"#),
@@ -188,6 +189,11 @@ const CHANGES: [Change; 11] = [
         ask: |server| call(server, "DELETE", "/api/v1/models/trees/versions/2", b""),
         is_seen: |server| versions(server, "/api/v1/models/trees") == [1],
     },
+    Change {
+        action: "server.backup",
+        ask: |server| call(server, "POST", "/api/v1/backup", b""),
+        is_seen: |server| noted(server, "server.backup"),
+    },
 ];
 
 /// Jobs that end otherwise, and exports: see the tests below.
@@ -212,7 +218,7 @@ const OTHER: [&str; 14] = [
 pub(crate) fn points() -> HashSet<String> {
     let import = IMPORT.iter().map(|(point, _)| (*point).to_owned());
     let train = TRAIN.iter().map(|(point, _)| (*point).to_owned());
-    let plain = [CHILD.as_slice(), &FIRST_START, &OTHER].concat().into_iter().map(str::to_owned);
+    let plain = [CHILD.as_slice(), &FIRST_START, &OTHER, &restore::POINTS].concat().into_iter().map(str::to_owned);
     let changes = CHANGES.iter().flat_map(|change| [before(change.action), after(change.action)]);
     import.chain(train).chain(plain).chain(changes).collect()
 }

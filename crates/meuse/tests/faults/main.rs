@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod kill;
 mod points;
+mod restore;
 mod story;
 #[allow(dead_code, reason = "shared with the other test binary, which uses the rest")]
 #[path = "../meuse/support.rs"]

@@ -1,9 +1,16 @@
 //! Promises of the product, kept by the real binaries: the walk from a file to an answer, what wrong input is told,
 //! and the floors of the house.
 
+mod archives;
+mod backup;
+mod backup_damage;
 mod files;
 mod floors;
+mod homes;
+#[path = "../../../store/tests/support/postgres.rs"]
+mod postgres;
 mod start;
 #[allow(dead_code, reason = "shared with the other test binary, which uses the rest")]
 mod support;
+mod upgrade;
 mod walk;

@@ -59,6 +59,8 @@ pub(crate) struct Server {
     pub(crate) environment: Vec<(&'static str, OsString)>,
     /// A command, with its arguments, that starts the server.
     pub(crate) started_by: Vec<OsString>,
+    /// The database when it is not SQLite in the home.
+    pub(crate) database: Option<String>,
     child: Option<Child>,
 }
 
@@ -80,6 +82,7 @@ impl Server {
             expects_warnings: false,
             environment: Vec::new(),
             started_by: Vec::new(),
+            database: None,
             child: None,
         }
     }
@@ -88,6 +91,16 @@ impl Server {
     pub(crate) fn read_key(&mut self) {
         let key = std::fs::read_to_string(self.path("admin.key")).expect("the admin key");
         key.trim().clone_into(&mut self.key);
+    }
+
+    /// A server on the home that lies in this folder already; its admin has this key.
+    pub(crate) fn open(scratch: TempDir, key: &str, database: Option<&str>) -> Self {
+        let mut server = Self::new();
+        server.scratch = scratch;
+        key.clone_into(&mut server.key);
+        server.database = database.map(str::to_owned);
+        server.restart();
+        server
     }
 
     /// A path in the test's own folder.
@@ -144,6 +157,9 @@ impl Server {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(["serve", "--listen", "127.0.0.1:0", "--home"]).arg(self.path("home"));
         command.arg("--admin-key-file").arg(self.path("admin.key")).stdin(Stdio::null());
+        if let Some(url) = &self.database {
+            command.args(["--database", url]);
+        }
         command
     }
 

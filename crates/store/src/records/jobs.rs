@@ -257,6 +257,14 @@ pub async fn requeue(tx: &mut Tx, id: &str, attempt: i64) -> Result<bool, Error>
     Ok(changed == 1)
 }
 
+/// Puts every running job back into the queue as if this attempt had not begun, and tells how many: in a store that was
+/// restored nobody runs them.
+pub async fn requeue_all(tx: &mut Tx) -> Result<u64, Error> {
+    const SQL: &str = "UPDATE job SET state = 'queued', attempts = attempts - 1, lease_owner = NULL, \
+        lease_until = NULL, progress = NULL WHERE state = 'running'";
+    Ok(on!(tx, connection => sqlx::query(SQL).execute(connection).await.map(|done| done.rows_affected()))?)
+}
+
 /// Ends a job that is queued or running in this attempt; `false` when it has moved on.
 pub async fn end(tx: &mut Tx, id: &str, attempt: i64, at: Micros, ending: &Ending<'_>) -> Result<bool, Error> {
     const SQL: &str = "UPDATE job SET state = $4, finished_at = $3, result = $5, failure = $6, events_blob = $7, \

@@ -1,6 +1,7 @@
 //! What `store` promises, on SQLite and on Postgres.
 
 mod audit;
+mod backup;
 mod blobs;
 mod datasets;
 mod jobs;
