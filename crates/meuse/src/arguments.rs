@@ -347,6 +347,15 @@ pub(crate) enum Models {
         #[arg(long, default_value = "")]
         reason: String,
     },
+    /// Let nothing answer the calls that name no version, until the next deployment.
+    #[command(after_help = "Example:\n  meuse models undeploy credit-trees --reason \"retired\"")]
+    Undeploy {
+        /// The model.
+        model: String,
+        /// Why; it stands in the record.
+        #[arg(long, default_value = "")]
+        reason: String,
+    },
     /// Show what answered since when, who said so, and why.
     #[command(after_help = "Example:\n  meuse models routes credit-trees")]
     Routes {

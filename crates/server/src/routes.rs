@@ -93,6 +93,7 @@ fn table() -> Vec<Endpoint> {
         GET    "/api/v1/models/{model}/routes"                      => models::routes;
         POST   "/api/v1/models/{model}/deploy"                      => models::deploy;
         POST   "/api/v1/models/{model}/rollback"                    => models::rollback;
+        POST   "/api/v1/models/{model}/undeploy"                    => models::undeploy;
         GET    "/api/v1/compare"                                    => models::compare;
 
         POST   "/api/v1/models/{model}/predict"                     => predict::predict;

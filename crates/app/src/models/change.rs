@@ -5,7 +5,7 @@ use meuse_store::Tx;
 use meuse_store::records::models::{self, ModelRow};
 use serde_json::{Value, json};
 
-use super::{no_alias, no_model, no_version};
+use super::{no_alias, no_model, no_version, route};
 use crate::access::{Action, Caller};
 use crate::{App, Error};
 
@@ -51,7 +51,9 @@ impl App {
         let (mut tx, model) = self.hold_model(caller, name).await?;
         self.check_version(&mut tx, name, &model, version).await?;
         if serving(&mut tx, &model).await? == Some(version) {
-            return Err(Error::Conflict(format!("{name}:{version} answers calls: deploy another version first")));
+            return Err(Error::Conflict(format!(
+                "{name}:{version} answers calls: deploy another version first, or take it out of service with `meuse models undeploy {name}`"
+            )));
         }
         let aliases = models::aliases_in(&mut tx, &model.id).await?;
         let aliases: Vec<String> = aliases
@@ -76,7 +78,8 @@ impl App {
         let (mut tx, model) = self.hold_model(caller, name).await?;
         if let Some(version) = serving(&mut tx, &model).await? {
             return Err(Error::Conflict(format!(
-                "{name}:{version} answers calls: a model that is deployed cannot be deleted, only its other versions"
+                "{name}:{version} answers calls: take it out of service with \
+                 `meuse models undeploy {name}` first"
             )));
         }
         models::delete_model(&mut tx, &model.id, self.clock.now()).await?;
@@ -112,5 +115,5 @@ impl App {
 /// The version that answers calls.
 async fn serving(tx: &mut Tx, model: &ModelRow) -> Result<Option<u32>, Error> {
     let routes = models::routes_in(tx, &model.id).await?;
-    Ok(routes.last().map(|route| route.version as u32))
+    Ok(route::present(&routes))
 }

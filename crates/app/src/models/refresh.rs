@@ -9,6 +9,7 @@ use meuse_store::records::models::{self, Everything, VersionRow};
 use meuse_store::{Digest, Store};
 
 use super::Models;
+use super::route::UNDEPLOY;
 use super::snapshot::{BundleFiles, PublishedModel, Snapshot};
 use crate::{App, Error};
 
@@ -55,7 +56,7 @@ fn snapshot(everything: Everything) -> Result<Snapshot, Error> {
         let alias = row.name.parse().map_err(|error| damaged(&row.name, error))?;
         by_id.entry(row.model_id).or_default().aliases.insert(alias, row.version as u32);
     }
-    for row in everything.routes {
+    for row in everything.routes.into_iter().filter(|row| row.action != UNDEPLOY) {
         by_id.entry(row.model_id).or_default().route = Some(row.version as u32);
     }
     let mut projects: HashMap<String, BTreeMap<_, _>> = HashMap::new();

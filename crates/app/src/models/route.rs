@@ -1,9 +1,9 @@
 //! Which version answers: deployed, rolled back, and every such decision kept.
 //!
 //! The list of routes is append-only, so what answered at an instant is one look at it. A rollback appends what
-//! answered before, and a second one what answered before that: deployments are a stack.
+//! answered before, and a second one what answered before that: deployments are a stack, on which "nothing" can lie too.
 
-use meuse_core::api::{DeployRequest, RollbackRequest, Route};
+use meuse_core::api::{DeployRequest, RollbackRequest, Route, UndeployRequest};
 use meuse_core::names::ModelName;
 use meuse_core::time::Micros;
 use meuse_store::Tx;
@@ -18,6 +18,10 @@ use crate::{App, Error};
 const DEPLOY: &str = "deploy";
 /// The word of a rollback.
 const ROLLBACK: &str = "rollback";
+/// The word of the end of a deployment: from then on nothing answers. Its route names the version that answered.
+pub(super) const UNDEPLOY: &str = "undeploy";
+/// What lies on the stack of deployments where nothing answered; no version has this number.
+const NOTHING: i64 = 0;
 
 /// The longest reason, in characters; it stands in the record and in the audit trail for ever.
 const LONGEST_REASON: usize = 1000;
@@ -65,6 +69,22 @@ impl App {
             })
         })?;
         let decision = Decision { version: earlier, reason: &request.reason, action: ROLLBACK };
+        self.append(tx, caller, name, &model, &decision).await
+    }
+
+    /// Lets nothing answer the calls to a model that name no version; its versions and aliases go on answering.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] when nothing answers.
+    pub async fn undeploy(&self, caller: &Caller, name: &ModelName, request: UndeployRequest) -> Result<Route, Error> {
+        caller.require(Action::Deploy)?;
+        let mut tx = self.store.begin().await?;
+        let model = hold(&mut tx, caller, name).await?;
+        let routes = models::routes_in(&mut tx, &model.id).await?;
+        let version = present(&routes).ok_or_else(|| {
+            Error::Conflict(format!("no version of model `{name}` is deployed: nothing is to be done"))
+        })?;
+        let decision = Decision { version, reason: &request.reason, action: UNDEPLOY };
         self.append(tx, caller, name, &model, &decision).await
     }
 
@@ -133,6 +153,11 @@ fn is_there(versions: &[VersionRow], number: u32) -> bool {
     versions.iter().any(|version| version.version == i64::from(number))
 }
 
+/// The version that answers now.
+pub(super) fn present(routes: &[RouteRow]) -> Option<u32> {
+    routes.last().filter(|route| route.action != UNDEPLOY).map(|route| route.version as u32)
+}
+
 /// What a rollback goes back to: the version below the present one on the stack of deployments, deleted ones left out.
 fn earlier(routes: &[RouteRow], versions: &[VersionRow]) -> Option<u32> {
     let mut stack: Vec<i64> = Vec::new();
@@ -142,6 +167,8 @@ fn earlier(routes: &[RouteRow], versions: &[VersionRow]) -> Option<u32> {
             while stack.last().is_some_and(|top| *top != route.version) {
                 stack.pop();
             }
+        } else if route.action == UNDEPLOY {
+            stack.push(NOTHING);
         } else if stack.last() != Some(&route.version) {
             stack.push(route.version);
         }

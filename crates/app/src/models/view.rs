@@ -92,7 +92,7 @@ impl App {
             created_at: Micros(row.created_at),
             versions: versions.into_iter().map(summary).collect::<Result<_, _>>()?,
             aliases,
-            route: routes.last().map(route::shown),
+            route: routes.last().filter(|last| last.action != route::UNDEPLOY).map(route::shown),
         })
     }
 }

@@ -141,6 +141,15 @@ pub struct RollbackRequest {
     pub reason: String,
 }
 
+/// A request to let nothing answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndeployRequest {
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
 /// A request to point an alias to a version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

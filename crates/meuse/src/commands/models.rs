@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, bail};
 use meuse_core::api::{
-    AliasRequest, Comparison, DeployRequest, Model, ModelVersion, Page, RollbackRequest, Route, VersionSummary,
+    AliasRequest, Comparison, DeployRequest, Model, ModelVersion, Page, RollbackRequest, Route, UndeployRequest,
+    VersionSummary,
 };
 use meuse_core::evaluation::{Evaluation, Metric};
 use meuse_core::names::{ModelRef, Selector};
@@ -29,6 +30,15 @@ pub(super) fn run(session: &Session, command: Models) -> anyhow::Result<()> {
             let path = format!("/api/v1/models/{}/rollback", segment(&model));
             let route: Route = session.client.call(Method::POST, &path, &RollbackRequest { reason })?;
             print_route(session, &model, &route)
+        }
+        Models::Undeploy { model, reason } => {
+            let path = format!("/api/v1/models/{}/undeploy", segment(&model));
+            let route: Route = session.client.call(Method::POST, &path, &UndeployRequest { reason })?;
+            if session.json {
+                return output::json(&route);
+            }
+            output::line(&format!("nothing answers for {model} now (undeploy number {})", route.number));
+            Ok(())
         }
         Models::Routes { model } => routes(session, &model),
         Models::Alias { version, alias } => {

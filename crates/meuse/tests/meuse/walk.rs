@@ -301,6 +301,34 @@ fn the_trail_is_whole_until_someone_touches_it(mut server: Server) {
 }
 
 #[test]
+fn a_model_that_is_taken_out_of_service_answers_no_more_until_it_comes_back_or_goes() {
+    let release = crate::homes::Release::first();
+    let key = release.expected()["admin"].as_str().expect("a key").to_owned();
+    let server = Server::open(release.unpack(), &key, None);
+    let rows = serde_json::to_string(&applicants()).expect("JSON");
+    let said = server.fails(&["models", "delete", "credit-trees"]);
+    assert!(said.contains("meuse models undeploy credit-trees"), "{said}");
+    server.run(&["models", "undeploy", "credit-trees", "--reason", "retired"]);
+    let said = server.fails(&["predict", "credit-trees", "--rows", &rows]);
+    assert!(said.contains("no version of model `credit-trees` is deployed"), "{said}");
+    server.run(&["predict", "credit-trees:1", "--rows", &rows]);
+    assert_eq!(server.json(&["models", "show", "credit-trees"])["route"], Value::Null);
+    let again = server.fails(&["models", "undeploy", "credit-trees"]);
+    assert!(again.contains("nothing is to be done"), "{again}");
+    server.run(&["models", "rollback", "credit-trees", "--reason", "too early"]);
+    assert_eq!(server.json(&["predict", "credit-trees", "--rows", &rows])["version"], 1);
+    server.run(&["models", "undeploy", "credit-trees", "--reason", "retired at last"]);
+    let routes = server.json(&["models", "routes", "credit-trees"]);
+    let actions: Vec<_> =
+        routes["items"].as_array().expect("a list").iter().map(|route| (&route["action"], &route["version"])).collect();
+    let (one, actions_are) = (json!(1), ["deploy", "undeploy", "rollback", "undeploy"].map(Value::from));
+    assert_eq!(actions, actions_are.iter().map(|action| (action, &one)).collect::<Vec<_>>());
+    server.run(&["models", "delete", "credit-trees"]);
+    assert!(server.fails(&["models", "show", "credit-trees"]).contains("error:"));
+    assert!(server.json(&["audit", "list", "--limit", "1000"]).to_string().contains("model.undeploy"));
+}
+
+#[test]
 fn one_port_serves_health_and_metrics_and_keeps_the_rest_behind_keys() {
     let server = Server::start();
     assert_eq!(server.http("GET", "/healthz", None, b"").0, 200);

@@ -1,4 +1,5 @@
-//! The whole server as one file.
+//! The whole server as one file: every record and blob of all projects as of one instant, and the server's secret. What
+//! goes wrong after the first byte is told by the last entry, `failed.json` in place of `end.json`.
 
 use axum::Extension;
 use axum::body::Body;
@@ -10,9 +11,7 @@ use meuse_core::api::ErrorBody;
 use super::{TheApp, Who};
 use crate::failure::Failure;
 
-/// A backup of the whole server: every record and blob of all projects as of one instant, and the server's secret. It is
-/// a tar whose last entry is `end.json`; `failed.json` in its place says what went wrong meanwhile. Restored by
-/// `meuse restore`. For administrators of the project that the server began with.
+/// A backup of the whole server as a tar, for administrators of the project that the server began with.
 #[utoipa::path(
     post, path = "/api/v1/backup", tag = "server",
     responses(

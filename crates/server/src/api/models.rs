@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use meuse_core::api::{
     AliasRequest, Comparison, DeployRequest, ErrorBody, Model, ModelVersion, Page, RollbackRequest, Route,
+    UndeployRequest,
 };
 use meuse_core::names::{ModelRef, Selector};
 use serde::Deserialize;
@@ -166,6 +167,21 @@ pub(crate) async fn rollback(
     Body(request): Body<RollbackRequest>,
 ) -> Answer<Route> {
     Ok(Json(app.rollback(&caller, &parse("model", &model)?, request).await?))
+}
+
+/// Lets nothing answer the calls that name no version.
+#[utoipa::path(
+    post, path = "/api/v1/models/{model}/undeploy", tag = "models", request_body = UndeployRequest,
+    params(("model" = String, Path, description = "The model's name")),
+    responses((status = 200, body = Route), (status = 404, body = ErrorBody), (status = 409, body = ErrorBody))
+)]
+pub(crate) async fn undeploy(
+    State(app): TheApp,
+    Extension(caller): Who,
+    Path(model): Path<String>,
+    Body(request): Body<UndeployRequest>,
+) -> Answer<Route> {
+    Ok(Json(app.undeploy(&caller, &parse("model", &model)?, request).await?))
 }
 
 /// Which versions.

@@ -26,7 +26,7 @@ use crate::{health, metrics};
         recipes::schema, recipes::init, recipes::check, recipes::read, recipes::edit,
         jobs::train, jobs::jobs, jobs::job, jobs::cancel, jobs::events,
         models::models, models::model, models::version, models::delete_model, models::delete_version,
-        models::set_alias, models::remove_alias, models::routes, models::deploy, models::rollback, models::compare,
+        models::set_alias, models::remove_alias, models::routes, models::deploy, models::rollback, models::undeploy, models::compare,
         predict::predict, predict::predict_version,
     ),
     modifiers(&Bearer),
