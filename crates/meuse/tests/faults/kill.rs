@@ -127,7 +127,7 @@ struct Change {
     is_seen: fn(&Server) -> bool,
 }
 
-const CHANGES: [Change; 13] = [
+const CHANGES: [Change; 12] = [
     Change {
         action: "project.create",
         ask: |server| call(server, "POST", "/api/v1/projects", br#"{"name":"another"}"#),
@@ -188,11 +188,6 @@ const CHANGES: [Change; 13] = [
         action: "model.delete",
         ask: |server| call(server, "DELETE", "/api/v1/models/trees/versions/2", b""),
         is_seen: |server| versions(server, "/api/v1/models/trees") == [1],
-    },
-    Change {
-        action: "model.undeploy",
-        ask: |server| call(server, "POST", "/api/v1/models/trees/undeploy", br#"{"reason":"struck"}"#),
-        is_seen: |server| last_route(server)["action"] == "undeploy",
     },
     Change {
         action: "server.backup",
