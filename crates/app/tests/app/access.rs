@@ -424,7 +424,7 @@ fn the_table_of_permissions_is_this() {
     let expected = "\
 viewer: see datasets, export datasets, check recipes, see jobs, see models, call models, see metrics, manage keys of their own
 scientist: import data, train models, cancel jobs, deploy models or roll them back, set aliases
-admin: delete models, manage principals, manage keys of others, make projects, read the audit trail
+admin: delete models, manage principals, manage keys of others, make projects, read the audit trail, take backups of the server
 ";
     assert_eq!(table, expected);
     for (number, (action, least)) in PERMISSIONS.iter().enumerate() {
