@@ -35,6 +35,8 @@ use crate::{App, Error};
 
 /// How long whoever takes a backup may take nothing of it.
 const STALL: Duration = Duration::from_mins(2);
+/// How long a backup waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How many chunks wait for whoever takes a backup.
 const QUEUE: usize = 4;
 
@@ -53,7 +55,9 @@ impl App {
     /// [`Error::Overloaded`] while another one is being taken; [`Error::Unavailable`] for a blob that is not there.
     pub async fn backup(self: &Arc<Self>, caller: &Caller) -> Result<Backup, Error> {
         caller.require(Action::Backup)?;
-        let turn = Arc::clone(&self.backups).try_acquire_owned().map_err(|_| Error::Overloaded {
+        // A sweep of the blobs takes its turn here too, and is soon over.
+        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.backups).acquire_owned()).await;
+        let turn = turn.ok().and_then(Result::ok).ok_or_else(|| Error::Overloaded {
             message: "another backup is being taken: wait until it is finished".into(),
             retry_after: Duration::from_mins(1),
         })?;
