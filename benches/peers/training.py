@@ -71,7 +71,7 @@ def ours_once(setting, folder, csv, algorithm):
         seconds = time.perf_counter() - begin
         shown = meuse.run("models", "show", job["result"])
     shutil.rmtree(folder)
-    learning = stages.get("boost" if algorithm == "trees" else "solve", 0.0)
+    learning = stages.get("boost" if algorithm == "trees" else "fit", 0.0)
     auc = shown["evaluation"]["metrics"]["roc_auc"]["value"]
     return {"seconds": seconds, "memory": peak.largest, "learning": learning, "auc": auc,
             "stages": {"import": imported} | stages}
