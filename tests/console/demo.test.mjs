@@ -14,9 +14,9 @@ errand(
 
     // Bring data: the demo's own.
     await page.getByRole('button', { name: 'Use the demo’s data' }).click()
-    await page.waitForURL(/\/(data|jobs)/)
+    await page.waitForURL('**/data')
+    await page.getByRole('link', { name: 'credit', exact: true }).waitFor({ timeout: 60_000 })
     await page.getByRole('link', { name: 'Train', exact: true }).click()
-    await waitForData(page, server)
 
     // Train a scorecard.
     await page.getByRole('combobox', { name: 'Algorithm' }).first().selectOption('scorecard')
@@ -41,11 +41,12 @@ errand(
 
     // Deploy it.
     await page.getByRole('button', { name: 'Deploy' }).click()
+    await page.getByRole('dialog').getByLabel('Reason').waitFor()
     await page.keyboard.type('first model')
-    await page.getByRole('dialog').getByLabel('Reason').fill('first model')
     await page.getByRole('dialog').getByRole('button', { name: 'Deploy' }).click()
     await page.getByText(`${model}:1 answers from now on`).waitFor()
-    assert.equal((await server.api('GET', `/models/${model}`)).route.version, 1)
+    const { route } = await server.api('GET', `/models/${model}`)
+    assert.deepEqual([route.version, route.reason], [1, 'first model'])
 
     // Try it.
     await page.getByRole('link', { name: 'Try it' }).click()
@@ -58,16 +59,8 @@ errand(
     await page.getByText('model.deploy').first().waitFor()
     const { items } = await server.api('GET', '/audit?order=desc')
     assert.ok(items.some((entry) => entry.action === 'model.deploy' && entry.subject === `${model}:1`))
-    await page.getByRole('button', { name: /verify/i }).first().click()
-    await page.getByText(/intact|whole|unbroken/i).first().waitFor()
+    await page.getByRole('button', { name: 'Verify the trail' }).click()
+    await page.getByText('The trail is whole').waitFor()
   },
   { role: null },
 )
-
-/** The page of trainings offers the data set once it is imported. */
-async function waitForData(page, server) {
-  const { items } = await server.api('GET', '/jobs')
-  for (const job of items) await server.ended(job)
-  await page.getByRole('link', { name: 'Home' }).click()
-  await page.getByRole('link', { name: 'Train', exact: true }).click()
-}
