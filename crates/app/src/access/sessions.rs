@@ -64,7 +64,10 @@ impl Access {
         let session = session.filter(|found| secret_key::is_secret(token, &found.mac, &self.session_macs.token));
         let session = session.ok_or_else(ended)?;
         let key = directory.key_of_session(session, self.clock.now()).ok_or_else(ended)?;
-        Ok(Caller { session_id: Some(session.id.clone()), ..caller_in(&directory, key, project)? })
+        // Whoever lost their role in the key's home is signed out there, and not told that it does not exist.
+        let caller =
+            caller_in(&directory, key, project).map_err(|error| if project.is_some() { error } else { ended() })?;
+        Ok(Caller { session_id: Some(session.id.clone()), ..caller })
     }
 
     /// Whether `text` is what this caller's session says on calls that change something. A caller with a key has no

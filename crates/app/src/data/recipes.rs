@@ -7,6 +7,9 @@ use meuse_core::recipe::{self, EditError, Problem, Problems, StarterOptions};
 use crate::access::{Action, Caller};
 use crate::{App, Error};
 
+/// The longest text that is read for a form, in bytes.
+const LONGEST: usize = 512 << 10;
+
 impl App {
     /// Writes a good first recipe for a dataset, as TOML with comments; the dataset is pinned to its version.
     ///
@@ -35,6 +38,7 @@ impl App {
     /// What a text says, as a document, and what keeps it from being a recipe.
     pub fn recipe_read(&self, caller: &Caller, text: &str) -> Result<RecipeReading, Error> {
         caller.require(Action::CheckRecipe)?;
+        refuse_long(text)?;
         let reading = recipe::read(text);
         Ok(RecipeReading { document: reading.document, problems: reading.problems })
     }
@@ -45,6 +49,7 @@ impl App {
     /// [`Error::Invalid`] for a text that cannot be read, and for a document for which its format has no words.
     pub fn recipe_edit(&self, caller: &Caller, edit: &RecipeEdit) -> Result<RecipeText, Error> {
         caller.require(Action::CheckRecipe)?;
+        refuse_long(&edit.recipe)?;
         let edited = recipe::edit(&edit.recipe, &edit.document).map_err(|error| match error {
             EditError::Unreadable(problem) => recipe_is_wrong(&Problems(vec![problem])),
             EditError::Unwritable(Problem { field, message, hint, .. }) => {
@@ -77,6 +82,16 @@ impl App {
         let (schema, profile) = self.schema_and_profile(&version).await.map_err(Found::Error)?;
         parsed.check(&schema, Some(&profile)).map(drop).map_err(Found::Problems)
     }
+}
+
+/// A form asks at every change, so a text that takes long to read is none of its.
+fn refuse_long(text: &str) -> Result<(), Error> {
+    if text.len() <= LONGEST {
+        return Ok(());
+    }
+    Err(Error::TooLarge(format!(
+        "the recipe has more than {LONGEST} bytes: shorten it, or check it with `meuse recipe check`"
+    )))
 }
 
 enum Found {

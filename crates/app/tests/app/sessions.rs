@@ -7,12 +7,13 @@ use meuse_app::audit::Query;
 use meuse_app::{App, Error};
 use meuse_core::api::{NewKey, Role};
 
-use crate::tenants::{TestHome, join, new_key, new_project, on_both};
+use crate::tenants::{TestHome, give_role, join, new_key, new_project, on_both};
 
 on_both!(
     a_session_opens_what_its_key_opens,
     a_session_ends_with_its_key,
     a_session_ends_after_twelve_hours,
+    a_role_that_is_taken_away_ends_what_a_session_opens,
     signing_out_ends_the_session_at_once,
     what_changes_something_needs_the_sessions_own_word,
     ended_sessions_are_swept,
@@ -92,6 +93,17 @@ async fn a_session_ends_after_twelve_hours(home: TestHome) {
     // A call that began in time changes nothing any more.
     assert!(is_over(new_key(&app, &late, "ana").await));
     app.access.authenticate(&key.secret, None).expect("the key itself goes on");
+}
+
+async fn a_role_that_is_taken_away_ends_what_a_session_opens(home: TestHome) {
+    let (app, admin) = home.first_start().await;
+    let key = join(&app, &admin, "ana", Role::Scientist).await;
+    let session = sign_in(&app, &key.secret).await;
+    give_role(&app, &admin, "ana", Role::Viewer).await.expect("an administrator gives roles");
+    let caller = resume(&app, &session).expect("she is a viewer now");
+    assert!(!app.session(&caller).expect("it goes on").me.may.contains(&"train".to_owned()));
+    app.remove_principal(&admin, "ana").await.expect("an administrator takes roles away");
+    assert!(is_over(resume(&app, &session)));
 }
 
 async fn signing_out_ends_the_session_at_once(home: TestHome) {

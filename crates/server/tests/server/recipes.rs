@@ -28,6 +28,8 @@ async fn a_text_is_read_and_changed_and_keeps_its_comments() {
     let broken = json!({ "recipe": "a = ", "document": {} }).to_string();
     let answer = server.call("POST", "/api/v1/recipes/edit", &broken).await;
     assert_eq!((answer.status, answer.json()["error"]["field"].as_str()), (400, Some("recipe")));
+    let long = json!({ "recipe": "#".repeat(600_000) }).to_string();
+    assert_eq!(server.call("POST", "/api/v1/recipes/read", &long).await.status, 413);
     let unwritable = json!({ "recipe": "", "document": { "drop": [null] } }).to_string();
     let answer = server.call("POST", "/api/v1/recipes/edit", &unwritable).await;
     assert_eq!((answer.status, answer.json()["error"]["field"].as_str()), (400, Some("document.drop[0]")));
