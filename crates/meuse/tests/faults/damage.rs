@@ -76,7 +76,8 @@ fn names(text: &str, parts: &[&str], region: &str) {
 
 /// A server with a dataset and two models, the second of which is another recipe's.
 fn server() -> Server {
-    let server = Server::start();
+    let mut server = Server::start();
+    server.expects_warnings = true;
     story::import(&server, "credit", 1);
     story::model(&server, "first");
     // Other data, so that the two models share no file.
