@@ -11,7 +11,7 @@ const CRATES: [&str; 4] = ["store", "app", "meuse", "job"];
 /// What the audit trail calls a change; a commit of each is struck before and after.
 const ROOMS: [&str; 8] = ["server", "project", "role", "principal", "key", "session", "dataset", "model"];
 /// Actions whose names are put together in the source.
-const PUT_TOGETHER: [&str; 2] = ["model.deploy", "model.rollback"];
+const PUT_TOGETHER: [&str; 3] = ["model.deploy", "model.rollback", "model.undeploy"];
 /// Actions that a commit never begins with: they stand behind another one of the same transaction.
 const NEVER_FIRST: [&str; 0] = [];
 
