@@ -141,7 +141,7 @@ fn what_a_child_points_to_is_neither_read_nor_cut() {
         fails(&server, how, 2, &[&format!("its output `{output}` cannot be used"), reason]);
     }
     // Larger than what a child may print, so it would be cut if the link were followed.
-    let precious = server.file("home/precious", vec![7; 2 << 20]);
+    let precious = server.file("home/precious", vec![7_u8; 2 << 20]);
     fails(&server, "prints-to-another-file", 2, &["exit code 9"]);
     assert_eq!(std::fs::metadata(precious).expect("it is there").len(), 2 << 20);
     story::verify(&server);
