@@ -47,7 +47,7 @@ impl<'a> Writer<'a> {
 
     /// Ends an entry; one that did not come whole is filled up, so that the next one stands where it should.
     pub(super) fn end(&mut self) -> Result<(), Error> {
-        let zeros = [0; 64 << 10];
+        let zeros = [0; 8 << 10];
         while self.left > 0 {
             let count = self.left.min(zeros.len() as u64);
             self.put(&zeros[..count as usize])?;

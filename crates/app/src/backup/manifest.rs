@@ -47,7 +47,7 @@ pub struct Manifest {
     /// SHA-256 of the entry `secret`.
     pub secret_sha256: String,
     /// The tables, in the order in which they follow.
-    pub tables: Vec<Rows>,
+    pub tables: Vec<TableRows>,
     /// How many blobs follow.
     pub blobs: u64,
     /// How many bytes all entries after this one have, but the last.
@@ -57,7 +57,7 @@ pub struct Manifest {
 /// A table and its rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Rows {
+pub struct TableRows {
     /// Name and columns.
     pub table: Table,
     /// How many rows it has.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 
 use super::archive::{HINT, Reader};
-use super::manifest::{self, AnyManifest, End, FORMAT, Failed, Manifest, Rows};
+use super::manifest::{self, AnyManifest, End, FORMAT, Failed, Manifest, TableRows};
 use crate::Error;
 
 const CHUNK: usize = 256 << 10;
@@ -104,7 +104,7 @@ impl Walk<'_> {
         self.to.secret(&text)
     }
 
-    fn rows(&mut self, rows: &Rows) -> Result<(), Error> {
+    fn rows(&mut self, rows: &TableRows) -> Result<(), Error> {
         self.begin(&manifest::rows_entry(&rows.table.name))?;
         let (mut hasher, mut count) = (Sha256::new(), 0);
         let (mut chunk, mut rest) = (vec![0; CHUNK], Vec::new());

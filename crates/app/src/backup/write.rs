@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::archive::Writer;
-use super::manifest::{self, End, FORMAT, Failed, Manifest, Rows};
+use super::manifest::{self, End, FORMAT, Failed, Manifest, TableRows};
 use crate::Error;
 
 const CHUNK: usize = 256 << 10;
@@ -52,7 +52,7 @@ impl Plan {
             let count = runtime.block_on(picture.write_rows(&table, &mut spool))?;
             content_bytes += spool.bytes;
             let (file, sha256) = spool.finish()?;
-            tables.push(Rows { table, rows: count, sha256 });
+            tables.push(TableRows { table, rows: count, sha256 });
             rows.push(file);
         }
         let (named, schema) = (runtime.block_on(picture.blobs())?, picture.schema());
