@@ -42,7 +42,7 @@ impl App {
             return Err(no_version(name, request.version));
         }
         let routes = models::routes_in(&mut tx, &model.id).await?;
-        if let Some(now) = routes.last().filter(|now| now.version == i64::from(request.version)) {
+        if let Some(now) = routes.last().filter(|_| present(&routes) == Some(request.version)) {
             return Ok(shown(now));
         }
         let decision = Decision { version: request.version, reason: &request.reason, action: DEPLOY };

@@ -210,6 +210,13 @@ async fn a_glance_tells_what_serves_and_what_waits() {
     assert_eq!((serving.calls, serving.errors, serving.rows), (3, 1, 2));
     assert!(serving.p50_ms.zip(serving.p99_ms).is_some_and(|(half, most)| 0.0 < half && half <= most), "{serving:?}");
 
+    let reason = "out of service".to_owned();
+    let request = meuse_core::api::UndeployRequest { reason };
+    world.app.undeploy(&world.caller, &model("credit"), request).await.expect("it answered");
+    assert_eq!(about(&glance().await, "nothing_deployed"), ["credit"]);
+    deploy(&world, 1).await.expect("the same version is put back into service");
+    ask(json!({"income": 3, "housing": "own"})).await.expect("it answers again");
+
     let versions = world.app.model(&world.caller, &model("credit")).await.expect("it is there").versions;
     let value = |number: u32| versions.iter().find(|version| version.version == number).and_then(|one| one.validation);
     let better = [2, 3].into_iter().filter(|number| value(*number) > value(1));
