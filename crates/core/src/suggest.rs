@@ -1,11 +1,20 @@
 //! "Did you mean …?": the nearest known name.
 
+/// A longer text is no slip of the finger.
+const LONGEST: usize = 256;
+
 /// The known name that is nearest to `typed`, when one is near enough to be meant; else the only one that begins so.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let length = typed.chars().count();
+    if length > LONGEST {
+        return None;
+    }
     let typed = typed.to_lowercase();
     let known: Vec<&str> = known.into_iter().collect();
-    let scored = known.iter().map(|name| (strsim::damerau_levenshtein(&typed, &name.to_lowercase()), *name));
-    let allowed = (typed.chars().count() / 3).max(1);
+    let allowed = (length / 3).max(1);
+    // The distance takes the product of the lengths in time and memory, and is never less than their difference.
+    let alike = known.iter().filter(|name| name.chars().count().abs_diff(length) <= allowed);
+    let scored = alike.map(|name| (strsim::damerau_levenshtein(&typed, &name.to_lowercase()), *name));
     let near = scored.filter(|(distance, _)| *distance <= allowed).min_by_key(|(distance, _)| *distance);
     near.map(|(_, name)| name).or_else(|| only_beginning(&typed, &known))
 }
@@ -41,5 +50,12 @@ mod tests {
         assert_eq!(nearest("duration", ["duration_in_month", "duration_in_days"]), None);
         assert_eq!(nearest("a", ["amount"]), None);
         assert_eq!(nearest("", ["amount"]), None);
+    }
+
+    #[test]
+    fn a_text_of_megabytes_is_compared_with_nothing() {
+        let long = "x".repeat(16 << 20);
+        assert_eq!(nearest(&long, [long.as_str(), "age"]), None);
+        assert_eq!(nearest("age", [long.as_str(), "agee"]), Some("agee"));
     }
 }

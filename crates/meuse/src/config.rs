@@ -16,7 +16,7 @@ use crate::output;
 struct Setting(&'static str, &'static str, &'static str, &'static str);
 
 /// All settings. An empty default means "none" or "chosen at the start".
-const SETTINGS: [Setting; 18] = [
+const SETTINGS: [Setting; 23] = [
     Setting("server", "home", "./meuse-home", "the folder that holds everything"),
     Setting("server", "listen", "127.0.0.1:8080", "address and port; port 0 takes a free one"),
     Setting("server", "admin_key_file", "", "where the first start writes the admin key"),
@@ -24,7 +24,12 @@ const SETTINGS: [Setting; 18] = [
     Setting("server", "max_upload_mib", "2048", "the largest upload"),
     Setting("server", "max_body_mib", "16", "the largest JSON body"),
     Setting("server", "header_timeout_s", "20", "how long a client may take to send its header"),
-    Setting("server", "max_connections", "1024", "how many connections are open at once"),
+    Setting("server", "body_timeout_s", "30", "how long a body may be silent, and over how long its rate is measured"),
+    Setting("server", "idle_timeout_s", "120", "how long a connection may be open without asking anything"),
+    Setting("server", "least_rate", "1024", "the least bytes a second of a body that comes or an answer that goes"),
+    Setting("server", "bodies_memory_mib", "256", "memory for the bodies of all requests together"),
+    Setting("server", "max_requests", "512", "requests answered at once; half of them for one principal"),
+    Setting("server", "max_connections", "1024", "connections open at once; one that only sits goes for a new one"),
     Setting("server", "shutdown_grace_s", "20", "how long calls may take to finish when the server stops"),
     Setting("serving", "concurrency", "", "predict calls at once; none: four per core"),
     Setting("serving", "max_rows", "10000", "the most rows of one call"),

@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::arguments::Serve;
 use crate::config::Config;
 
+/// Files that are open beside connections: database, blobs, work folders, logs.
+const FILES_OF_OUR_OWN: usize = 200;
+
 /// Runs a server until it is told to stop.
 pub(crate) fn serve(flags: &Serve) -> anyhow::Result<ExitCode> {
     let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
@@ -101,12 +104,33 @@ fn serve_options(config: &Config) -> anyhow::Result<ServeOptions> {
     let mut options = ServeOptions::default();
     let seconds = |key| config.number("server", key).map(|seconds| seconds.map(|s| Duration::from_secs(s as u64)));
     options.header_timeout = seconds("header_timeout_s")?.unwrap_or(options.header_timeout);
+    options.body_timeout = seconds("body_timeout_s")?.unwrap_or(options.body_timeout);
+    options.idle_timeout = seconds("idle_timeout_s")?.unwrap_or(options.idle_timeout);
     options.grace = seconds("shutdown_grace_s")?.unwrap_or(options.grace);
-    options.max_connections = config.number("server", "max_connections")?.unwrap_or(options.max_connections);
+    let number = |key| config.number("server", key);
+    options.least_rate = number("least_rate")?.map_or(options.least_rate, |rate| rate as u64);
+    options.bodies_memory = number("bodies_memory_mib")?.map_or(options.bodies_memory, |mebibytes| mebibytes << 20);
+    options.max_requests = number("max_requests")?.unwrap_or(options.max_requests);
+    options.max_connections = within_reach(number("max_connections")?.unwrap_or(options.max_connections));
     if let Some(mebibytes) = config.number("server", "max_body_mib")? {
         options.max_body_bytes = (mebibytes as u64) << 20;
     }
     Ok(options)
+}
+
+/// How many connections the system lets us open: each is a file, and the database and the blobs need some as well.
+fn within_reach(wanted: usize) -> usize {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    // The soft limit is for programs that keep files in a fixed table; we do not.
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+    let Some(files) = getrlimit(Resource::Nofile).current else { return wanted };
+    let reach = usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(FILES_OF_OUR_OWN).max(1);
+    if reach < wanted {
+        tracing::warn!(files, connections = reach, "the system allows fewer files than server.max_connections needs");
+    }
+    wanted.min(reach)
 }
 
 /// The sentence of an error, with what to do.

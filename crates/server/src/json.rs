@@ -25,6 +25,7 @@ impl<T: DeserializeOwned + Send + 'static> FromRequest<ServerState> for Json<T> 
 
     async fn from_request(request: Request, state: &ServerState) -> Result<Self, Failure> {
         let body = Whole::from_request(request, state).await?;
+        body.weigh(&body.bytes).await?;
         Ok(Self(read(body.bytes).await?))
     }
 }

@@ -48,6 +48,11 @@ struct RouteLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct JobLabels {
     project: String,
     state: &'static str,
@@ -59,6 +64,12 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     in_flight: Gauge,
+    /// Connections that are open.
+    pub(crate) connections: Gauge,
+    /// Memory that bodies hold.
+    pub(crate) bodies_memory: Gauge,
+    closed: Family<ReasonLabels, Counter>,
+    tasks: Gauge,
     jobs: Family<JobLabels, Gauge>,
 }
 
@@ -70,6 +81,10 @@ impl Metrics {
             requests: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             in_flight: Gauge::default(),
+            connections: Gauge::default(),
+            bodies_memory: Gauge::default(),
+            closed: Family::default(),
+            tasks: Gauge::default(),
             jobs: Family::default(),
         };
         metrics.register(serving);
@@ -85,6 +100,13 @@ impl Metrics {
         let help = "Time from a request's headers to its answer's head";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, self.durations.clone());
         registry.register("http_requests_in_flight", "Requests being answered", self.in_flight.clone());
+        registry.register("connections_open", "Connections that are open", self.connections.clone());
+        let help = "Connections that the server closed, by reason: displaced by a new one, asked nothing, idle, takes \
+                    its answers too slowly";
+        registry.register("connections_closed", help, self.closed.clone());
+        let help = "Memory that the bodies of requests, and large answers on their way, take or will take";
+        registry.register_with_unit("bodies_memory", help, Unit::Bytes, self.bodies_memory.clone());
+        registry.register("tasks_alive", "Tasks of the server's runtime", self.tasks.clone());
 
         let help = "Calls to models, by version and outcome: ok, or the kind of the error";
         registry.register("predict_calls", help, serving.calls.clone());
@@ -109,6 +131,11 @@ impl Metrics {
         let durations = self.durations.get_or_create(&RouteLabels { route: route.clone(), method: method.clone() });
         durations.observe(duration.as_secs_f64());
         self.requests.get_or_create(&RequestLabels { route, method, status }).inc();
+    }
+
+    /// The server closed a connection.
+    pub(crate) fn closed_connection(&self, reason: &'static str) {
+        self.closed.get_or_create(&ReasonLabels { reason }).inc();
     }
 
     /// One more request is in flight until the answer is dropped.
@@ -171,6 +198,7 @@ pub(crate) async fn page(
 ) -> Result<impl IntoResponse, Failure> {
     caller.require(Action::ReadMetrics)?;
     state.metrics.count_jobs(&state.app, &caller).await;
+    state.metrics.tasks.set(tokio::runtime::Handle::current().metrics().num_alive_tasks() as i64);
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.page(caller.project())?))
 }
 

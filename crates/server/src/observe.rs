@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
+use axum::body::HttpBody;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -30,6 +31,7 @@ pub(crate) async fn observe(State(state): State<ServerState>, mut request: Reque
 
     let _in_flight = state.metrics.enter();
     let mut response = without_panic(request, next).await;
+    hold_answer(&state, &mut response);
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         log_unexpected(&failure.error, &id);
         response.headers_mut().extend(failure.headers());
@@ -54,6 +56,19 @@ pub(crate) async fn observe(State(state): State<ServerState>, mut request: Reque
         "request"
     );
     response
+}
+
+/// Holds the memory that a large whole answer takes until it is sent; streams are sent as they come. When those who
+/// do not take their answers hold all of it, there is none for one more.
+fn hold_answer(state: &ServerState, response: &mut Response) {
+    let Some(bytes) = response.body().size_hint().exact() else { return };
+    match state.memory.share(bytes as usize) {
+        Ok(Some(share)) => {
+            response.extensions_mut().insert(share);
+        }
+        Ok(None) => {}
+        Err(error) => *response = Failure::from(error).into_response(),
+    }
 }
 
 /// A panic costs one request, never the server.

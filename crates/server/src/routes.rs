@@ -125,6 +125,7 @@ pub(crate) fn router(state: ServerState) -> Router {
     router
         .fallback(elsewhere)
         .method_not_allowed_fallback(no_method)
+        .layer(from_fn_with_state(state.clone(), limits::share_fairly))
         .layer(from_fn_with_state(state.clone(), auth::require_key))
         .layer(from_fn_with_state(state.clone(), limits::admit))
         .layer(from_fn_with_state(state.clone(), observe::observe))

@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::ServeOptions;
+use crate::limits::{DOORS, Shares};
+use crate::memory::Memory;
 use crate::metrics::Metrics;
 
 /// The product, and the listening side's own things.
@@ -21,6 +23,12 @@ pub(crate) struct ServerState {
     pub(crate) metrics: Arc<Metrics>,
     /// Places for requests that are answered at once.
     pub(crate) places: Arc<Semaphore>,
+    /// Places for those who sign in.
+    pub(crate) doors: Arc<Semaphore>,
+    /// How many of them each principal has.
+    pub(crate) shares: Shares,
+    /// The memory for bodies.
+    pub(crate) memory: Arc<Memory>,
     /// Cancelled when the server was asked to stop: streams end.
     pub(crate) shutdown: CancellationToken,
 }
@@ -29,7 +37,10 @@ impl ServerState {
     pub(crate) fn new(app: Arc<App>, options: ServeOptions, shutdown: CancellationToken) -> Self {
         let metrics = Arc::new(Metrics::new(&app.serving.statistics));
         let places = Arc::new(Semaphore::new(options.max_requests.max(1)));
-        Self { app, options: Arc::new(options), metrics, places, shutdown }
+        let doors = Arc::new(Semaphore::new(DOORS));
+        let shares = Shares::new(options.max_requests);
+        let memory = Arc::new(Memory::new(options.bodies_memory, metrics.bodies_memory.clone()));
+        Self { app, options: Arc::new(options), metrics, places, doors, shares, memory, shutdown }
     }
 }
 

@@ -10,6 +10,7 @@ mod edit;
 mod edit_json;
 mod parse;
 mod starter;
+mod unique;
 mod validate;
 
 use std::collections::BTreeMap;

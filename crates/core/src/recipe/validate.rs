@@ -8,20 +8,36 @@ use crate::suggest;
 
 /// All places where the document is not what the schema allows.
 pub(super) fn validate(document: &Document, schema: &Value) -> Vec<Problem> {
-    let mut validator = Validator { document, root: schema, problems: Vec::new() };
+    let mut validator = Validator { document, root: schema, problems: Vec::new(), count: 0 };
     validator.value(&document.value, schema, "");
-    validator.problems
+    validator.finish()
 }
+
+/// The most problems that are told.
+const MOST_PROBLEMS: usize = 100;
 
 struct Validator<'a> {
     document: &'a Document,
     root: &'a Value,
     problems: Vec<Problem>,
+    count: usize,
 }
 
 impl<'a> Validator<'a> {
     fn report(&mut self, path: &str, message: String, hint: String) {
+        self.count += 1;
+        if self.count > MOST_PROBLEMS {
+            return;
+        }
         self.problems.push(Problem { line: self.document.line(path), field: path.to_owned(), message, hint });
+    }
+
+    fn finish(mut self) -> Vec<Problem> {
+        if let Some(more @ 1..) = self.count.checked_sub(MOST_PROBLEMS) {
+            let message = format!("and {more} more problems");
+            self.problems.push(Problem { line: None, field: String::new(), message, hint: String::new() });
+        }
+        self.problems
     }
 
     /// The schema that a `$ref` points to, or the schema itself.

@@ -1,5 +1,10 @@
-//! Promises of the vocabulary: what a wrong recipe is told, and that a first recipe can be trained.
+//! Promises of the vocabulary: what a wrong recipe is told, that a first recipe can be trained, and that
+//! nothing that others wrote is a panic.
 
 mod edits;
+mod fuzz;
+#[path = "../../../../tests/fuzz/mutate.rs"]
+#[allow(dead_code)]
+mod mutate;
 mod recipes;
 mod starters;

@@ -193,3 +193,35 @@ fn the_published_schema_is_the_one_that_is_enforced() {
         "the schema has changed: run `MEUSE_BLESS=1 cargo test -p meuse-core`, and look at the diff"
     );
 }
+
+/// What is said about a text that is refused as a whole.
+fn said_of(text: &str) -> String {
+    parse(text).err().unwrap_or_else(|| panic!("it was read: {}", &text[..text.len().min(80)])).to_string()
+}
+
+#[test]
+fn a_recipe_that_is_meant_to_hurt_is_refused_at_once() {
+    let cases = [
+        ("a name of very many parts", format!("{}a = 1", "a.".repeat(100_000)), "more than 64 parts"),
+        ("a table of very many parts", format!("[{}a]", "a . ".repeat(100_000)), "more than 64 parts"),
+        ("in a table in a line", format!("x = {{ {}a = 1 }}", "'a'.".repeat(100_000)), "more than 64 parts"),
+        ("lists in lists", format!("x = {}", "[".repeat(400_000)), "TOML"),
+        ("tables in tables", format!("x = {}", "{a=".repeat(100_000)), "TOML"),
+        ("lists in lists as JSON", format!("{{\"x\":{}", "[".repeat(400_000)), "recursion limit"),
+        ("more than half a megabyte", "#".repeat(600_000), "524288 are the most"),
+        ("a very long name", format!("[{}]\na = 1", "n".repeat(400_000)), "more than 512 bytes"),
+        ("a key twice as JSON", r#"{"dataset":"a","x":{"y":1,"y":2}}"#.to_owned(), "the key `y` comes twice"),
+    ];
+    for (what, text, expected) in cases {
+        let message = said_of(&text);
+        assert!(message.contains(expected), "{what}: {message}");
+    }
+}
+
+#[test]
+fn very_many_problems_are_summed_up() {
+    let field = |index: usize| format!("k{index}=1\n");
+    let fields: String = (0..40_000).map(field).collect();
+    let message = said_of(&format!("{GOOD}\n{fields}"));
+    assert!(message.lines().count() == 101 && message.ends_with("and 39900 more problems"), "{message}");
+}

@@ -2,7 +2,7 @@
 
 use meuse_core::schema::ColumnType;
 
-use super::records::{Finding, examine, with_one_line_end};
+use super::records::{Dialect, Finding, examine, with_one_line_end};
 use super::source::{Csv, Derived};
 use super::{Work, check_names, dialect, plain, text, types};
 use crate::Error;
@@ -16,6 +16,7 @@ pub(super) fn write(work: &Work) -> Result<(Vec<Derived>, Vec<String>), Error> {
     let text = text::prepare(&work.spec.source, options.encoding, work.temporary, work.watch)?;
     let csv = dialect::detect(work.connection, &text.path, text.longest_line, options.delimiter)?;
     check_names(csv.names.iter().map(String::as_str))?;
+    check_missing(&options.missing, &csv.dialect)?;
     let mut warnings = Vec::new();
     if !csv.has_header {
         let names = format!("`column_1` to `column_{}`", csv.names.len());
@@ -26,6 +27,14 @@ pub(super) fn write(work: &Work) -> Result<(Vec<Derived>, Vec<String>), Error> {
         other => other?,
     };
     Ok((columns, warnings))
+}
+
+/// A text that means a missing cell is a cell itself: it cannot hold what ends or quotes one.
+fn check_missing(missing: &[String], dialect: &Dialect) -> Result<(), Error> {
+    let ends = [dialect.delimiter, dialect.quote, dialect.escape, '\n', '\r', '\0'];
+    let Some(text) = missing.iter().find(|text| text.contains(ends)) else { return Ok(()) };
+    let message = format!("{text:?} holds a delimiter, a quote or the end of a line, so it cannot mean a missing cell");
+    Err(Error::refused("missing", message, "name a plain text, such as NA"))
 }
 
 /// Writes with the types that the first rows have, checking every cell; where that fails, the types are sought in the

@@ -1,5 +1,10 @@
 //! What the server may rely on, seen from outside: the real binary, a work folder, its events and its exit code.
 
+mod fuzz;
+#[path = "../../../../tests/fuzz/mutate.rs"]
+#[allow(dead_code)]
+mod mutate;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;

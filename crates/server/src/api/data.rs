@@ -66,11 +66,9 @@ pub(crate) async fn import(
     let dataset = parse("dataset", &dataset)?;
     let Upload { file, options } = Upload::read(query)?;
     let (parts, body) = request.into_parts();
-    let limit = Limit {
-        bytes: server.app.config.max_upload_bytes,
-        silence: server.options.body_timeout,
-        remedy: "split the file, or send Parquet instead of CSV",
-    };
+    body::hold_upload(&parts.extensions).await?;
+    let remedy = "split the file, or send Parquet instead of CSV";
+    let limit = Limit::new(&server.options, server.app.config.max_upload_bytes, remedy);
     let chunks = body::open(&parts.headers, body, limit)?;
     let chunks = chunks.map_err(|failure| std::io::Error::new(kind_of(&failure), failure.error.to_string())).boxed();
     let request = ImportRequest { dataset, file, options, length: body::content_length(&parts.headers) };

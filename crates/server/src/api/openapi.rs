@@ -1,7 +1,10 @@
 //! The OpenAPI document, made from the documentation at the handlers and committed as `api/openapi.json`.
 
+use std::sync::LazyLock;
+
 use axum::http::header;
 use axum::response::IntoResponse;
+use bytes::Bytes;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -55,5 +58,7 @@ pub fn text() -> String {
     get, path = "/api/v1/openapi.json", tag = "server", security(()), responses((status = 200, body = Object))
 )]
 pub(crate) async fn document() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], text())
+    // It needs no key, so whoever asks for it often must not cost much.
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| text().into());
+    ([(header::CONTENT_TYPE, "application/json")], TEXT.clone())
 }

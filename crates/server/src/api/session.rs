@@ -38,7 +38,7 @@ pub(crate) async fn session(State(app): TheApp, Extension(caller): Who) -> Answe
 pub(crate) async fn sign_in(State(server): State<ServerState>, request: Request) -> Result<impl IntoResponse, Failure> {
     let (parts, body) = request.into_parts();
     refuse_forms(&parts.headers)?;
-    let limit = Limit { bytes: MOST_BYTES, silence: server.options.body_timeout, remedy: "send a key and no more" };
+    let limit = Limit::keyless(&server.options, MOST_BYTES, "send a key and no more");
     let chunks: Vec<_> = body::open(&parts.headers, body, limit)?.try_collect().await?;
     let new: NewSession = crate::json::parse(&chunks.concat())?;
     let signed_in = server.app.sign_in(new.key.trim()).await?;

@@ -99,6 +99,7 @@ pub(crate) async fn infer(
 }
 
 async fn read(body: Whole) -> Result<(InferRequest, Vec<Tensor>), Failure> {
+    body.weigh(binary::split(&body.bytes, &body.headers)?.0).await?;
     let read = move |body: &Whole| {
         let (json, binary) = binary::split(&body.bytes, &body.headers)?;
         let request: InferRequest = crate::json::parse(json)?;

@@ -80,6 +80,59 @@ async fn more_connections_than_allowed_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn a_connection_that_only_sits_goes_for_a_new_one() {
+    let server = TestServer::with(ServeOptions { max_connections: 2, ..ServeOptions::default() }).await;
+    let mut silent = server.connect().await;
+    let mut idle = server.connect().await;
+    idle.write(&format!("GET /api/v1/me HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n\r\n", server.key)).await;
+    assert_eq!(Answer::parse(&idle.some().await).status, 200);
+    assert_eq!(server.call("GET", "/api/v1/me", "").await.status, 200);
+    assert_eq!(silent.rest().await, "", "whoever showed no key goes first");
+    idle.write("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert_eq!(idle.answer().await.status, 200, "whoever showed one stays");
+}
+
+#[tokio::test]
+async fn one_principal_has_half_of_the_places() {
+    let server = TestServer::with(ServeOptions { max_requests: 2, ..ServeOptions::default() }).await;
+    let head =
+        format!("POST /api/v1/projects HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\nexpect: 100-continue\r\n", server.key);
+    let mut first = server.connect().await;
+    first.write(&format!("{head}connection: close\r\ncontent-length: 2\r\n\r\n")).await;
+    assert!(first.some().await.starts_with("HTTP/1.1 100"));
+    let second = server.call("GET", "/api/v1/me", "").await;
+    assert_eq!((second.status, second.header("retry-after")), (429, Some("1")));
+    assert!(second.message().contains("of yours"), "{}", second.body);
+    first.write("{}").await;
+    assert_eq!(first.answer().await.status, 400);
+    assert_eq!(server.call("GET", "/api/v1/me", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_given_up_and_one_that_is_slow_is_not() {
+    let options = ServeOptions { body_timeout: SOON * 4, least_rate: 100, ..ServeOptions::default() };
+    let server = TestServer::with(options).await;
+    let head = |length: usize| {
+        format!(
+            "POST /api/v1/projects HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n",
+            server.key
+        )
+    };
+    let mut trickle = server.connect().await;
+    trickle.write(&head(1000)).await;
+    let mut slow = server.connect().await;
+    slow.write(&head(1000)).await;
+    for _ in 0..20 {
+        // Either may be closed already; that is what the answers tell.
+        let _ = tokio::time::timeout(SOON, trickle.try_write(" ")).await;
+        slow.write(&" ".repeat(50)).await;
+        tokio::time::sleep(SOON / 2).await;
+    }
+    assert_eq!(trickle.answer().await.status, 408);
+    assert_eq!(slow.answer().await.status, 400, "a body of blanks is read to its end");
+}
+
+#[tokio::test]
 async fn a_server_that_stops_finishes_what_it_has_begun() {
     let server = TestServer::start().await;
     let mut request = server.connect().await;

@@ -1,7 +1,7 @@
 //! A server of one's own: a temporary home, port 0, and a client that writes HTTP/1.1 by hand, so that tests can also
 //! write what no client would.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,21 @@ pub(crate) struct TestServer {
     address: std::net::SocketAddr,
     shutdown: CancellationToken,
     serving: JoinHandle<()>,
-    _home: tempfile::TempDir,
+    _home: Option<tempfile::TempDir>,
+}
+
+/// The real `meuse-job`, which cargo puts two folders above this test binary's.
+pub(crate) fn real_child() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its binary");
+    let program = test.ancestors().nth(2).expect("it lies in target/debug/deps").join("meuse-job");
+    assert!(program.is_file(), "{} is not there: run `cargo build --workspace --bins` first", program.display());
+    program
+}
+
+/// The folder of native libraries.
+pub(crate) fn native() -> PathBuf {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vendor/lib");
+    std::env::var_os("MEUSE_NATIVE_DIR").map_or(checkout, PathBuf::from)
 }
 
 impl TestServer {
@@ -32,16 +46,22 @@ impl TestServer {
 
     pub(crate) async fn with(options: ServeOptions) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
+        let server = Self::on(home.path(), options, |config| config.max_upload_bytes = 1000).await;
+        Self { _home: Some(home), ..server }
+    }
+
+    /// A server on this home; the key is there when this is its first start.
+    pub(crate) async fn on(home: &Path, options: ServeOptions, change: impl FnOnce(&mut AppConfig)) -> Self {
         let nowhere = Path::new("/nonexistent");
-        let mut config = AppConfig::new(home.path(), nowhere.join("meuse-job"), nowhere);
-        config.max_upload_bytes = 1000;
-        let app = App::open(config).await.expect("a new home opens");
-        let key = app.take_first_key().expect("the first start makes a key");
+        let mut config = AppConfig::new(home, nowhere.join("meuse-job"), nowhere);
+        change(&mut config);
+        let app = App::open(config).await.expect("the home opens");
+        let key = app.take_first_key().unwrap_or_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("it is bound");
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(serve(Arc::clone(&app), listener, options, shutdown.clone()));
-        Self { app, key, address, shutdown, serving, _home: home }
+        Self { app, key, address, shutdown, serving, _home: None }
     }
 
     /// A request with the admin's key and, perhaps, a JSON body.
@@ -82,13 +102,18 @@ impl Connection {
         self.0.write_all(text.as_bytes()).await.expect("the connection is open");
     }
 
+    /// Writes, unless the server has closed the connection.
+    pub(crate) async fn try_write(&mut self, text: &str) -> std::io::Result<()> {
+        self.0.write_all(text.as_bytes()).await
+    }
+
     /// Everything until the server closes the connection.
     pub(crate) async fn rest(&mut self) -> String {
         let mut bytes = Vec::new();
         let read = tokio::time::timeout(PATIENCE, self.0.read_to_end(&mut bytes)).await;
         // A connection that is reset after the answer has been read is closed as well.
         let _ = read.expect("the server closes the connection");
-        String::from_utf8(bytes).expect("the answer is text")
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     pub(crate) async fn answer(&mut self) -> Answer {

@@ -5,6 +5,7 @@
 
 mod access;
 mod audit;
+mod authorization;
 mod calls;
 mod connections;
 mod console;
