@@ -12,12 +12,21 @@ use crate::fitted::{Categories, Fitted, FittedColumn, MissingNumber, MissingText
 impl Fitted {
     /// The signature: one input per fitted column, examples taken from `table`, the training rows.
     pub fn inputs(&self, table: &Table) -> Vec<Input> {
-        self.columns.iter().map(|column| column.input(table)).collect()
+        self.columns.iter().map(|column| column.input(table.column(&column.name))).collect()
+    }
+
+    /// [`Fitted::inputs`] with examples from the given rows, without a copy of them all.
+    pub fn inputs_from(&self, table: &Table, rows: &[u32]) -> Vec<Input> {
+        let input = |column: &FittedColumn| {
+            let values = table.column(&column.name).map(|values| values.take(rows));
+            column.input(values.as_ref())
+        };
+        self.columns.iter().map(input).collect()
     }
 }
 
 impl FittedColumn {
-    fn input(&self, table: &Table) -> Input {
+    fn input(&self, values: Option<&Values>) -> Input {
         let allowed = match &self.step {
             Step::Text { categories: Categories::Texts(codes), .. } => Some(codes.keys().cloned().collect()),
             _ => None,
@@ -27,7 +36,7 @@ impl FittedColumn {
             Step::Text { unknown: Unknown::Missing, .. } => "counts as missing".to_owned(),
             Step::Numeric { .. } => String::new(),
         };
-        let example = table.column(&self.name).map_or(Value::Null, |values| example(values, self.column_type));
+        let example = values.map_or(Value::Null, |values| example(values, self.column_type));
         Input {
             name: self.name.clone(),
             column_type: self.column_type,

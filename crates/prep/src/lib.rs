@@ -16,7 +16,7 @@ mod woe;
 
 use meuse_core::schema::MAX_CATEGORIES;
 
-pub use fit::fit;
+pub use fit::{fit, fit_on};
 pub use fitted::{
     Categories, Feature, FeatureKind, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Origin, Step,
     TextEncoding, WoeBin,

@@ -3,8 +3,6 @@
 //! Infinities: a bare number passes them through (trees split on them as on any number); a standardised column puts
 //! the training part's smallest and largest number in their place; bins hold them in the first and last bin.
 
-use std::ops::Range;
-
 use meuse_core::api::{Note, NoteKind};
 use meuse_core::recipe::Unknown;
 use meuse_core::table::{MISSING, Matrix, Table, Values};
@@ -47,7 +45,7 @@ impl Fitted {
     /// A column is missing or of the other type, or a cell is one that the recipe refuses.
     pub fn transform(&self, table: &Table) -> Result<Transformed, Error> {
         let mut notes = Vec::new();
-        let matrix = self.fill(table, &mut |row, note| notes.push(RowNote { row, note: note.to_note() }))?;
+        let matrix = self.fill(table, None, &mut |row, note| notes.push(RowNote { row, note: note.to_note() }))?;
         Ok(Transformed { matrix, notes })
     }
 
@@ -56,20 +54,41 @@ impl Fitted {
     /// # Errors
     /// As [`Fitted::transform`].
     pub fn matrix(&self, table: &Table) -> Result<Matrix, Error> {
-        self.fill(table, &mut |_, _| {})
+        self.fill(table, None, &mut |_, _| {})
     }
 
-    fn fill(&self, table: &Table, told: &mut dyn FnMut(usize, Remark<'_>)) -> Result<Matrix, Error> {
+    /// The matrix of the given rows, in that order, without a copy of them in between.
+    ///
+    /// # Errors
+    /// As [`Fitted::transform`]; the row of a refused cell counts in the table.
+    pub fn matrix_of(&self, table: &Table, rows: &[u32]) -> Result<Matrix, Error> {
+        self.fill(table, Some(rows), &mut |_, _| {})
+    }
+
+    /// All rows, or the chosen ones.
+    fn fill(
+        &self,
+        table: &Table,
+        chosen: Option<&[u32]>,
+        told: &mut dyn FnMut(usize, Remark<'_>),
+    ) -> Result<Matrix, Error> {
         let sources = self.sources(table)?;
         let width = self.width();
-        let mut matrix = Matrix::zeros(table.rows, width);
-        for start in (0..table.rows).step_by(BLOCK) {
-            let rows = start..(start + BLOCK).min(table.rows);
+        let count = chosen.map_or(table.rows, <[u32]>::len);
+        let mut matrix = Matrix::zeros(count, width);
+        for start in (0..count).step_by(BLOCK) {
+            let rows = start..(start + BLOCK).min(count);
             let block = &mut matrix.data[rows.start * width..rows.end * width];
             let mut offset = 0;
             for source in &sources {
                 let target = Target { block: &mut *block, width, offset };
-                source.encode(rows.clone(), target, told)?;
+                match chosen {
+                    None => source.encode(rows.clone(), target, told)?,
+                    Some(chosen) => {
+                        let rows = chosen[rows.clone()].iter().map(|row| *row as usize);
+                        source.encode(rows, target, told)?;
+                    }
+                }
                 offset += source.fitted.width();
             }
         }
@@ -172,7 +191,7 @@ impl<'a> Source<'a> {
 
     fn encode(
         &self,
-        rows: Range<usize>,
+        rows: impl Iterator<Item = usize>,
         mut target: Target<'_>,
         told: &mut dyn FnMut(usize, Remark<'_>),
     ) -> Result<(), Error> {

@@ -56,6 +56,10 @@ pub(crate) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     if text.trim_ascii().is_empty() {
         return Err(Error::invalid("body", "is empty", "send JSON"));
     }
+    if let Ok(parsed) = serde_json::from_slice(text) {
+        return Ok(parsed);
+    }
+    // Noting the path of each value takes as long as reading it, so it is done where there is something to say.
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let parsed: Result<T, _> = serde_path_to_error::deserialize(&mut deserializer);
     let parsed = parsed.map_err(|error| wrong(text, &error.path().to_string(), error.inner()))?;

@@ -13,6 +13,20 @@ use crate::split::Parts;
 const OF_VALIDATION: &str = "validation part";
 const OF_FOLDS: &str = "cross-validation inside the training part";
 
+/// The trainer's own raw scores of the rows that it did not learn from, computed once: figures and the parity check
+/// both need them.
+pub(crate) struct Scores {
+    pub(crate) validation: Vec<f64>,
+    pub(crate) test: Vec<f64>,
+}
+
+impl Scores {
+    pub(crate) fn of(shop: &Workshop, parts: &Parts, fit: &Fit) -> Result<Self, Error> {
+        let [validation, test] = [&parts.validation, &parts.test].map(|rows| shop.raw_scores(fit, rows));
+        Ok(Self { validation: validation?, test: test? })
+    }
+}
+
 /// The true and the predicted values of some rows.
 struct Outcome {
     truth: Vec<f64>,
@@ -27,15 +41,21 @@ impl Outcome {
 }
 
 /// Measures a fit on every part.
-pub(crate) fn appraise(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Watch) -> Result<Evaluation, Error> {
+pub(crate) fn appraise(
+    shop: &Workshop,
+    parts: &Parts,
+    fit: &Fit,
+    scores: &Scores,
+    watch: &dyn Watch,
+) -> Result<Evaluation, Error> {
     let metric = shop.spec.recipe.chosen_metric();
-    let validation = validate(shop, parts, fit, watch)?;
+    let validation = validate(shop, parts, fit, scores, watch)?;
     watch.progress("evaluate", 0, 3);
     let training = shop.outcome(&parts.training, shop.raw_scores(fit, &parts.training)?);
     let training = shop.metrics(&training);
     stop_if_cancelled(watch)?;
     watch.progress("evaluate", 1, 3);
-    let test = shop.outcome(&parts.test, shop.raw_scores(fit, &parts.test)?);
+    let test = shop.outcome(&parts.test, scores.test.clone());
     let (metrics, bootstrap) = shop.metrics_with_intervals(&test, watch)?;
     watch.progress("evaluate", 2, 3);
     let binary = shop.target.labels.is_some().then(|| test.positive());
@@ -56,13 +76,19 @@ pub(crate) fn appraise(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Wa
 }
 
 /// Figures to choose by: of the validation part or, without one, of folds of the training part.
-fn validate(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Watch) -> Result<Option<Validation>, Error> {
+fn validate(
+    shop: &Workshop,
+    parts: &Parts,
+    fit: &Fit,
+    scores: &Scores,
+    watch: &dyn Watch,
+) -> Result<Option<Validation>, Error> {
     let (source, outcome) = if parts.validation.is_empty() {
-        let scores = match &fit.learnt.out_of_fold {
+        let out_of_fold = match &fit.learnt.out_of_fold {
             Some(scores) => Ok(scores.clone()),
             None => shop.cross_validate(&parts.training, watch),
         };
-        match scores {
+        match out_of_fold {
             Ok(scores) => (OF_FOLDS, shop.outcome(&parts.training, scores)),
             // The model stands all the same; only a choice between versions has nothing to rest on.
             Err(error @ (Error::Input(_) | Error::Prep(_))) => {
@@ -72,7 +98,7 @@ fn validate(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Watch) -> Res
             Err(error) => return Err(error),
         }
     } else {
-        (OF_VALIDATION, shop.outcome(&parts.validation, shop.raw_scores(fit, &parts.validation)?))
+        (OF_VALIDATION, shop.outcome(&parts.validation, scores.validation.clone()))
     };
     let (metrics, _) = shop.metrics_with_intervals(&outcome, watch)?;
     Ok(Some(Validation { source: source.to_owned(), metrics }))

@@ -16,6 +16,9 @@ use crate::{Error, lightgbm, linear, scorecard};
 /// Folds of a cross-validation, where the classes have rows enough.
 const FOLDS: usize = 5;
 
+/// Rows that are made into a matrix and scored together: enough for all threads, and never a copy of all rows.
+const SCORED_AT_ONCE: usize = 1 << 16;
+
 /// What every fit of one training shares.
 #[derive(Clone, Copy)]
 pub(crate) struct Workshop<'a> {
@@ -42,11 +45,10 @@ impl Workshop<'_> {
     /// Fits preprocessing on the training rows and learns.
     pub(crate) fn fit(&self, rows: Rows, watch: &dyn Watch) -> Result<Fit, Error> {
         watch.progress("fit preprocessing", 0, 1);
-        let training = self.table.take(rows.training);
         let y = self.target.take(rows.training);
         let positive = self.target.labels.as_ref().map(|_| y.iter().map(|y| *y == 1.0).collect::<Vec<bool>>());
-        let mut fitted =
-            meuse_prep::fit(self.plan, &training, positive.as_deref()).map_err(|error| locate(error, rows.training))?;
+        let mut fitted = meuse_prep::fit_on(self.plan, self.table, rows.training, positive.as_deref())
+            .map_err(|error| locate(error, |row| rows.training[row]))?;
         let features = fitted.features();
         let sample = |rows: &[u32], y: Vec<f64>| -> Result<Sample, Error> {
             Ok(Sample { features: features.clone(), x: self.matrix(&fitted, rows)?, y })
@@ -81,15 +83,16 @@ impl Workshop<'_> {
 
     /// The rows as the model sees them.
     pub(crate) fn matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, Error> {
-        fitted.matrix(&self.table.take(rows)).map_err(|error| locate(error, rows))
+        fitted.matrix_of(self.table, rows).map_err(|error| locate(error, |row| row as u32))
     }
 
     /// The trainer's own raw scores of the rows.
     pub(crate) fn raw_scores(&self, fit: &Fit, rows: &[u32]) -> Result<Vec<f64>, Error> {
-        if rows.is_empty() {
-            return Ok(Vec::new());
+        let mut scores = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(SCORED_AT_ONCE) {
+            scores.extend(fit.learnt.model.raw_scores(&self.matrix(&fit.fitted, rows)?)?);
         }
-        fit.learnt.model.raw_scores(&self.matrix(&fit.fitted, rows)?)
+        Ok(scores)
     }
 
     /// Raw scores of the rows, each by a model that was fitted, with its preprocessing, on the other folds.
@@ -144,13 +147,12 @@ pub(crate) fn stop_if_cancelled(watch: &dyn Watch) -> Result<(), Error> {
     if watch.cancelled() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
-/// Preprocessing counts the rows of the part that it was given; a person counts those of the dataset, from 1.
-fn locate(error: meuse_prep::Error, rows: &[u32]) -> Error {
+/// A person counts the rows of the dataset from 1; `in_dataset` turns the row that preprocessing names into one of it.
+fn locate(error: meuse_prep::Error, in_dataset: impl Fn(usize) -> u32) -> Error {
     match error {
         meuse_prep::Error::Refused { row, column, reason, hint } => {
-            let row = rows.get(row).map_or(row, |row| *row as usize);
             let hint = format!("{hint}; or change the rule in the recipe's preprocessing");
-            Error::input(&column, format!("row {} of the dataset: {reason}", row + 1), hint)
+            Error::input(&column, format!("row {} of the dataset: {reason}", in_dataset(row) + 1), hint)
         }
         other => Error::Prep(other),
     }

@@ -6,7 +6,7 @@
 
 use meuse_core::table::Matrix;
 use meuse_engine::Session;
-use meuse_prep::{Feature, FeatureKind, Fitted};
+use meuse_prep::{Feature, FeatureKind};
 
 use crate::{Error, Model};
 
@@ -15,7 +15,7 @@ pub const ABSOLUTE: f64 = 1e-5;
 /// See [`ABSOLUTE`].
 pub const RELATIVE: f64 = 1e-4;
 /// How many rows are compared at a time.
-const BATCH: usize = 4096;
+pub const BATCH: usize = 4096;
 
 /// What was compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -39,54 +39,61 @@ impl std::fmt::Display for ParityReport {
     }
 }
 
-/// Compares the engine's scores with the trainer's.
-///
-/// # Errors
-/// [`Error::Parity`] names the first feature and row that differ, with both scores.
-pub fn check(model: &Model, session: &Session, fitted: &Fitted, rows: &Matrix) -> Result<ParityReport, Error> {
-    compare(model, session, &fitted.features(), rows)
-}
-
-/// [`check`] for features that need not come from preprocessing.
-pub(crate) fn compare(
-    model: &Model,
-    session: &Session,
-    features: &[Feature],
-    rows: &Matrix,
-) -> Result<ParityReport, Error> {
-    let mut comparison = Comparison { model, session, report: ParityReport::default() };
-    for start in (0..rows.rows).step_by(BATCH) {
-        let batch: Vec<u32> = (start as u32..rows.rows.min(start + BATCH) as u32).collect();
-        comparison.batch(&rows.take(&batch), |row| format!("held-out row {}", start + row))?;
-    }
-    comparison.report.held_out = rows.rows;
-    let ordinary = ordinary_row(rows, features.len());
-    for (index, feature) in features.iter().enumerate() {
-        let values = values_to_try(model, index, feature);
-        for values in values.chunks(BATCH) {
-            let mut matrix = Matrix { data: ordinary.repeat(values.len()), rows: values.len(), width: ordinary.len() };
-            for (row, value) in values.iter().enumerate() {
-                matrix.data[row * ordinary.len() + index] = *value;
-            }
-            let name = |row: usize| format!("feature `{}` at {:?}", feature.name, values[row]);
-            comparison.batch(&matrix, name)?;
-        }
-        comparison.report.made_up += values.len();
-    }
-    Ok(comparison.report)
-}
-
-struct Comparison<'a> {
+/// A comparison of the engine's scores with the trainer's: [`Check::held_out`] for all rows that were not learnt from,
+/// then [`Check::made_up`].
+pub struct Check<'a> {
     model: &'a Model,
     session: &'a Session,
     report: ParityReport,
+    /// The first held-out rows, of which the ordinary row is made.
+    first: Option<Matrix>,
 }
 
-impl Comparison<'_> {
-    fn batch(&mut self, x: &Matrix, name: impl Fn(usize) -> String) -> Result<(), Error> {
-        let expected = self.model.raw_scores(x)?;
+impl<'a> Check<'a> {
+    /// Nothing has been compared yet.
+    pub fn new(model: &'a Model, session: &'a Session) -> Self {
+        Self { model, session, report: ParityReport::default(), first: None }
+    }
+
+    /// Compares on rows, at most [`BATCH`] at a time, that the trainer has scored already.
+    ///
+    /// # Errors
+    /// [`Error::Parity`] names the first row that differs, with both scores.
+    pub fn held_out(&mut self, rows: &Matrix, trainer: &[f64]) -> Result<(), Error> {
+        let before = self.report.held_out;
+        self.compare(rows, trainer, |row| format!("held-out row {}", before + row))?;
+        self.report.held_out += rows.rows;
+        self.first.get_or_insert_with(|| rows.clone());
+        Ok(())
+    }
+
+    /// Compares on values that rows seldom have, and gives the report.
+    ///
+    /// # Errors
+    /// [`Error::Parity`] names the first feature and value that differ, with both scores.
+    pub fn made_up(mut self, features: &[Feature]) -> Result<ParityReport, Error> {
+        let ordinary = ordinary_row(self.first.as_ref(), features.len());
+        let thresholds = self.model.thresholds();
+        for (index, feature) in features.iter().enumerate() {
+            let values = values_to_try(&thresholds, index, feature);
+            for values in values.chunks(BATCH) {
+                let mut matrix =
+                    Matrix { data: ordinary.repeat(values.len()), rows: values.len(), width: ordinary.len() };
+                for (row, value) in values.iter().enumerate() {
+                    matrix.data[row * ordinary.len() + index] = *value;
+                }
+                let trainer = self.model.raw_scores(&matrix)?;
+                let name = |row: usize| format!("feature `{}` at {:?}", feature.name, values[row]);
+                self.compare(&matrix, &trainer, name)?;
+            }
+            self.report.made_up += values.len();
+        }
+        Ok(self.report)
+    }
+
+    fn compare(&mut self, x: &Matrix, expected: &[f64], name: impl Fn(usize) -> String) -> Result<(), Error> {
         let scores = self.session.scores(x)?;
-        for (row, (engine, trainer)) in scores.raw.iter().zip(&expected).enumerate() {
+        for (row, (engine, trainer)) in scores.raw.iter().zip(expected).enumerate() {
             let engine = f64::from(*engine);
             if !agree(engine, *trainer) {
                 let name = name(row);
@@ -98,7 +105,7 @@ impl Comparison<'_> {
             }
         }
         let Some(probabilities) = scores.probability else { return Ok(()) };
-        for (row, (probability, trainer)) in probabilities.iter().zip(&expected).enumerate() {
+        for (row, (probability, trainer)) in probabilities.iter().zip(expected).enumerate() {
             let expected = 1.0 / (1.0 + (-trainer).exp());
             let probability = f64::from(*probability);
             if !agree(probability, expected) {
@@ -119,7 +126,8 @@ fn agree(engine: f64, trainer: f64) -> bool {
 }
 
 /// Of each feature, the median of the rows, missing values apart; zero where there is none.
-fn ordinary_row(rows: &Matrix, width: usize) -> Vec<f32> {
+fn ordinary_row(rows: Option<&Matrix>, width: usize) -> Vec<f32> {
+    let Some(rows) = rows else { return vec![0.0; width] };
     (0..width)
         .map(|column| {
             let mut values: Vec<f32> = rows.data.iter().skip(column).step_by(rows.width.max(1)).copied().collect();
@@ -130,13 +138,13 @@ fn ordinary_row(rows: &Matrix, width: usize) -> Vec<f32> {
         .collect()
 }
 
-fn values_to_try(model: &Model, index: usize, feature: &Feature) -> Vec<f32> {
+fn values_to_try(thresholds: &[(usize, f32)], index: usize, feature: &Feature) -> Vec<f32> {
     let mut values = vec![f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
     if let FeatureKind::Category { count } = feature.kind {
         values.extend((0..count).map(|code| code as f32));
         values.extend([count as f32, (count + 7) as f32, -1.0]);
     }
-    for (_, threshold) in model.thresholds().iter().filter(|(of, _)| *of == index) {
+    for (_, threshold) in thresholds.iter().filter(|(of, _)| *of == index) {
         values.extend([threshold.next_down(), *threshold, threshold.next_up()]);
     }
     values

@@ -6,11 +6,11 @@ use meuse_core::bundle::Explanation;
 use meuse_core::events::{Failure, Level};
 use meuse_core::job::TrainSpec;
 use meuse_core::recipe::{self, Problems};
-use meuse_core::table::{Matrix, Table};
+use meuse_core::table::Table;
 use meuse_core::time::Clock;
 use meuse_engine::Session;
 
-use crate::appraisal::appraise;
+use crate::appraisal::{Scores, appraise};
 use crate::fitting::{Fit, Rows, Workshop, stop_if_cancelled};
 use crate::learner::Watch;
 use crate::report::{self, Bundle};
@@ -47,13 +47,14 @@ pub fn train(spec: &TrainSpec, table: &Table, watch: &dyn Watch, out: &Path) -> 
         watch.log(Level::Info, note);
     }
 
-    let evaluation = appraise(&shop, &parts, &fit, watch)?;
+    let scores = Scores::of(&shop, &parts, &fit)?;
+    let evaluation = appraise(&shop, &parts, &fit, &scores, watch)?;
     stop_if_cancelled(watch)?;
-    let (onnx, checked) = emit(&shop, &parts, &fit, watch)?;
+    let (onnx, checked) = emit(&shop, &parts, &fit, &scores, watch)?;
 
     watch.progress("write", 0, 1);
     let notes = [parts.notes.clone(), fit.learnt.notes.clone(), vec![checked]].concat();
-    let inputs = fit.fitted.inputs(&table.take(&parts.training));
+    let inputs = fit.fitted.inputs_from(table, &parts.training);
     let explanation: &Explanation = &fit.learnt.explanation;
     let manifest = report::manifest(spec, &fit, &target, report::Story { inputs, notes, started_at });
     report::write(out, &Bundle { manifest, prep: &fit.fitted, onnx: &onnx, evaluation, explanation })?;
@@ -71,13 +72,24 @@ fn tell(parts: &Parts, watch: &dyn Watch) {
 
 /// The model as ONNX, opened as serving will, its answers compared with the trainer's on every row that was not learnt
 /// from. Gives the bytes and a sentence for the notes.
-fn emit(shop: &Workshop, parts: &Parts, fit: &Fit, watch: &dyn Watch) -> Result<(Vec<u8>, String), Error> {
+fn emit(
+    shop: &Workshop,
+    parts: &Parts,
+    fit: &Fit,
+    scores: &Scores,
+    watch: &dyn Watch,
+) -> Result<(Vec<u8>, String), Error> {
     let onnx = fit.learnt.model.to_onnx(shop.spec.recipe.task)?;
     watch.progress("parity check", 0, 1);
     let session = Session::open(&onnx, shop.spec.limits.threads.max(1))?;
-    let held_out: Vec<u32> = parts.validation.iter().chain(&parts.test).copied().collect();
-    let rows: Matrix = shop.matrix(&fit.fitted, &held_out)?;
-    let report = parity::check(&fit.learnt.model, &session, &fit.fitted, &rows)?;
+    let mut check = parity::Check::new(&fit.learnt.model, &session);
+    for (rows, scores) in [(&parts.validation, &scores.validation), (&parts.test, &scores.test)] {
+        for (rows, scores) in rows.chunks(parity::BATCH).zip(scores.chunks(parity::BATCH)) {
+            check.held_out(&shop.matrix(&fit.fitted, rows)?, scores)?;
+            stop_if_cancelled(watch)?;
+        }
+    }
+    let report = check.made_up(&fit.fitted.features())?;
     stop_if_cancelled(watch)?;
     watch.progress("parity check", 1, 1);
     let sentence = format!(

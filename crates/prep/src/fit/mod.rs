@@ -19,12 +19,21 @@ use crate::fitted::{Fitted, FittedColumn, Step};
 /// # Errors
 /// A column is missing, a cell is one that the recipe refuses, or no column is left.
 pub fn fit(plan: &Plan, table: &Table, positive: Option<&[bool]>) -> Result<Fitted, Error> {
-    if table.rows == 0 {
+    let all: Vec<u32> = (0..table.rows as u32).collect();
+    fit_on(plan, table, &all, positive)
+}
+
+/// [`fit`] on the given rows of a table, without a copy of them all: columns are taken one at a time.
+///
+/// # Errors
+/// As [`fit`]; the row of a refused cell counts among `rows`.
+pub fn fit_on(plan: &Plan, table: &Table, rows: &[u32], positive: Option<&[bool]>) -> Result<Fitted, Error> {
+    if rows.is_empty() {
         return Err(Error::NoRows);
     }
     let mut fitted = Fitted::default();
     for column in &plan.columns {
-        match fit_column(column, table, positive)? {
+        match fit_column(column, table, rows, positive)? {
             Outcome::Step(step) => {
                 let name = column.name.clone();
                 fitted.columns.push(FittedColumn { name, column_type: column.column_type, step });
@@ -51,8 +60,14 @@ const NO_VALUES: &str = "has no values in the training part";
 const ONE_VALUE: &str = "has one value only in the training part";
 const ONE_BIN: &str = "has one bin only: no part of it tells more than another";
 
-fn fit_column(column: &PlannedColumn, table: &Table, positive: Option<&[bool]>) -> Result<Outcome, Error> {
+fn fit_column(
+    column: &PlannedColumn,
+    table: &Table,
+    rows: &[u32],
+    positive: Option<&[bool]>,
+) -> Result<Outcome, Error> {
     let values = table.column(&column.name).ok_or_else(|| Error::MissingColumn(column.name.clone()))?;
+    let values = &values.take(rows);
     match &column.treatment {
         Treatment::Numeric { impute, fill, encode, bins, breaks } => {
             let rule =

@@ -12,8 +12,9 @@ use meuse_engine::Session;
 use meuse_prep::{Feature, FeatureKind};
 
 use super::learn;
+use crate::parity::{self, ParityReport};
 use crate::random::Random;
-use crate::{Context, Error, Learnt, Sample, Watch, parity};
+use crate::{Context, Error, Learnt, Model, Sample, Watch};
 
 /// Counts what it is told, and asks to stop when it has been asked so many times.
 struct Witness {
@@ -130,6 +131,14 @@ fn strange_rows(rows: usize) -> Matrix {
     Matrix { data, rows, width: 6 }
 }
 
+fn compare(model: &Model, session: &Session, features: &[Feature], rows: &Matrix) -> Result<ParityReport, Error> {
+    let mut check = parity::Check::new(model, session);
+    if rows.rows > 0 {
+        check.held_out(rows, &model.raw_scores(rows)?)?;
+    }
+    check.made_up(features)
+}
+
 #[test]
 fn onnx_runtime_answers_as_lightgbm() {
     let sets = Lightgbm { num_leaves: Some(200), min_data_in_leaf: Some(2), ..small() };
@@ -141,7 +150,7 @@ fn onnx_runtime_answers_as_lightgbm() {
         for recipe in [small(), sets.clone(), stumps.clone(), constrained.clone(), weighted.clone(), single.clone()] {
             let learnt = learnt(&recipe, task, &sample(task, 1500, 3));
             let session = session(&learnt, task);
-            let report = parity::compare(&learnt.model, &session, &features(), &strange_rows(3000))
+            let report = compare(&learnt.model, &session, &features(), &strange_rows(3000))
                 .unwrap_or_else(|error| panic!("{task:?} {recipe:?}: {error}"));
             assert!(report.made_up > 30, "thresholds are tried: {report}");
             let scale = if task == Task::Binary { 1.0 } else { 1000.0 };
@@ -156,7 +165,7 @@ fn a_model_that_found_nothing_to_split_is_a_constant() {
     sample.y = vec![4.25; 30];
     let learnt = learnt(&small(), Task::Regression, &sample);
     let session = session(&learnt, Task::Regression);
-    parity::compare(&learnt.model, &session, &features(), &strange_rows(50)).expect("both say the constant");
+    compare(&learnt.model, &session, &features(), &strange_rows(50)).expect("both say the constant");
     assert_eq!(session.scores(&strange_rows(1)).expect("a score").raw, [4.25]);
     assert!(learnt.explanation.gains.is_empty());
 }
@@ -166,11 +175,10 @@ fn a_difference_is_named_with_feature_and_both_scores() {
     let one = learnt(&small(), Task::Binary, &sample(Task::Binary, 800, 1));
     let other = learnt(&small(), Task::Binary, &sample(Task::Binary, 800, 2));
     let none = Matrix { data: Vec::new(), rows: 0, width: 6 };
-    let error =
-        parity::compare(&one.model, &session(&other, Task::Binary), &features(), &none).expect_err("they differ");
+    let error = compare(&one.model, &session(&other, Task::Binary), &features(), &none).expect_err("they differ");
     assert!(error.to_string().starts_with("parity check: feature `income` at "), "{error}");
-    let error = parity::compare(&one.model, &session(&other, Task::Binary), &features(), &strange_rows(9))
-        .expect_err("they differ");
+    let error =
+        compare(&one.model, &session(&other, Task::Binary), &features(), &strange_rows(9)).expect_err("they differ");
     assert!(error.to_string().contains("held-out row "), "{error}");
 }
 
