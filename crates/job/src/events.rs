@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use meuse_core::events::{Event, EventKind, Level};
+use meuse_core::events::{Event, EventKind, FILE, Level};
 use meuse_core::time::Clock;
 
 /// The lease of a job lives by this.
@@ -81,13 +81,17 @@ impl State {
     }
 }
 
-/// Starts the heartbeat, which ends with the process.
-pub(crate) fn beat(events: Arc<EventLog>) -> anyhow::Result<()> {
+/// Starts the heartbeat, which ends with the process; and ends the process when its work folder is gone: its server
+/// has died and the home with it, so nobody would ever look at what it makes.
+pub(crate) fn beat(events: Arc<EventLog>, folder: &Path) -> anyhow::Result<()> {
+    let file = folder.join(FILE);
     let beat = move || {
-        loop {
+        while file.try_exists().unwrap_or(true) {
             events.tell(EventKind::Heartbeat);
             std::thread::sleep(HEARTBEAT);
         }
+        eprintln!("meuse-job: {} is gone, and whoever asked for this job with it", file.display());
+        std::process::abort();
     };
     std::thread::Builder::new().name("heartbeat".to_owned()).spawn(beat).context("cannot start the heartbeat")?;
     Ok(())

@@ -50,7 +50,7 @@ fn print_versions() -> anyhow::Result<ExitCode> {
 
 fn run(folder: &Path) -> anyhow::Result<ExitCode> {
     let events = Arc::new(EventLog::append_to(&folder.join(FILE))?);
-    events::beat(Arc::clone(&events))?;
+    events::beat(Arc::clone(&events), folder)?;
     end_on_panic(Arc::clone(&events));
     meuse_faults::reach("child.started");
     match work::perform(folder, &events) {

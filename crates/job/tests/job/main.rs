@@ -171,6 +171,15 @@ fn the_heart_beats_while_the_work_waits_and_sigterm_ends_both_within_a_second() 
 }
 
 #[test]
+fn a_job_whose_folder_is_gone_ends_itself() {
+    let (work, mut child, mut events) = waiting_job();
+    assert_eq!(events.next(), Some(EventKind::Heartbeat));
+    drop(work);
+    let status = child.wait().expect("the child ends");
+    assert_eq!(status.signal(), Some(Signal::ABORT.as_raw()));
+}
+
+#[test]
 fn versions_are_printed_for_the_doctor() {
     let output = meuse_job("--version").output().expect("meuse-job starts");
     let said = String::from_utf8(output.stdout).expect("versions are text");
