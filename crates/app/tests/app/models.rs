@@ -233,7 +233,8 @@ async fn what_somebody_depends_on_is_not_deleted() {
     world.app.set_alias(caller, &credit, &alias("champion"), 1).await.expect("set");
     world.app.set_alias(caller, &credit, &alias("champion"), 2).await.expect("set again");
     let message = conflict(world.app.delete_version(caller, &credit, 1).await);
-    assert_eq!(message, "credit:1 answers calls: deploy another version first");
+    let remedy = "deploy another version first, or take it out of service with `meuse models undeploy credit`";
+    assert_eq!(message, format!("credit:1 answers calls: {remedy}"));
     let message = conflict(world.app.delete_version(caller, &credit, 2).await);
     assert_eq!(message, "credit@champion points to credit:2: point it elsewhere first");
     let message = conflict(world.app.delete_model(caller, &credit).await);
