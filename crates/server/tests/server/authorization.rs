@@ -119,7 +119,6 @@ const CASES: &[Case] = &[
     Case("DELETE", "/api/v1/models/{model}/aliases/{alias}",    May(Action::SetAlias), "/api/v1/models/{model}/aliases/old", "", 204, Absent),
     Case("POST",   "/api/v1/models/{model}/deploy",             May(Action::Deploy), "", r#"{"version":1,"reason":"walk"}"#, 200, Absent),
     Case("POST",   "/api/v1/models/{model}/rollback",           May(Action::Deploy), "", r#"{"reason":"walk"}"#, 200, Absent),
-    Case("POST",   "/api/v1/models/{model}/undeploy",           May(Action::Deploy), "", r#"{"reason":"walk"}"#, 200, Absent),
     Case("DELETE", "/api/v1/models/{model}/versions/{version}", May(Action::DeleteModel), "/api/v1/models/{doomed}/versions/2", "", 204, Absent),
     Case("DELETE", "/api/v1/models/{model}",                    May(Action::DeleteModel), "/api/v1/models/{doomed}", "", 204, Absent),
 
@@ -130,6 +129,8 @@ const CASES: &[Case] = &[
     Case("GET",    "/v2/models/{model}/versions/{version}",     May(Action::Predict), "/v2/models/{model}/versions/1", "", 200, Absent),
     Case("GET",    "/v2/models/{model}/versions/{version}/ready", May(Action::Predict), "/v2/models/{model}/versions/1/ready", "", 200, Absent),
     Case("POST",   "/v2/models/{model}/versions/{version}/infer", May(Action::Predict), "/v2/models/{model}/versions/1/infer", TENSORS, 200, Absent),
+    // Nothing answers for the model after this.
+    Case("POST",   "/api/v1/models/{model}/undeploy",           May(Action::Deploy), "", r#"{"reason":"walk"}"#, 200, Absent),
 ];
 
 const ROLES: [Role; 3] = [Role::Viewer, Role::Scientist, Role::Admin];
