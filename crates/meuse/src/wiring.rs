@@ -193,8 +193,9 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
     if !["error", "warn", "info", "debug", "trace"].contains(&level) {
         bail!("log.level is `{level}`; write error, warn, info, debug or trace");
     }
-    // ONNX Runtime and SQLite tell their life stories at INFO; they are asked for warnings only.
-    let filter = EnvFilter::new(format!("{level},ort=warn,sqlx=warn"));
+    // ONNX Runtime and SQLite tell their life stories at INFO; they are asked for warnings only. What h2 warns of is
+    // what clients do: they could fill the log with it.
+    let filter = EnvFilter::new(format!("{level},ort=warn,sqlx=warn,h2=error"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.text("log", "format") {
         Some("json") => builder.json().flatten_event(true).init(),

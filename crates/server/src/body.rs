@@ -188,6 +188,11 @@ pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
+    let transfer = headers.get_all(header::TRANSFER_ENCODING).iter().map(|value| value.to_str().unwrap_or("?").trim());
+    if let Some(other) = transfer.into_iter().find(|transfer| !transfer.eq_ignore_ascii_case("chunked")) {
+        let message = format!("the transfer encoding `{other}` is not known here: send the body plain, or in chunks");
+        return Err(Failure::with_status(Error::Unsupported(message), StatusCode::NOT_IMPLEMENTED));
+    }
     let encoding = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("identity");
     if encoding.eq_ignore_ascii_case("identity") {
         return Ok(());

@@ -20,6 +20,9 @@ use crate::metrics::Metrics;
 const NEXT_LOOK: Duration = Duration::from_millis(50);
 /// How long a request without a key, or an answer that is not taken, is let be.
 const COURTESY: Duration = Duration::from_secs(2);
+/// How long a newcomer has to send its request before it can be sent away for the next one: without it, a flood would
+/// push out those who came honestly before they were heard.
+const FIRST_WORD: Duration = Duration::from_millis(250);
 /// The longest pause between two looks of the watch.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -76,7 +79,10 @@ impl Connections {
             .values()
             .filter_map(|line| line.turn_to_leave(now).map(|turn| (turn, line)))
             .min_by_key(|(turn, _)| *turn);
-        if let Some((_, line)) = first {
+        let Some((turn, line)) = first else { return };
+        // The next look comes soon; until then nobody who showed a key has to go for somebody who has not.
+        let has_just_come = turn.0 == 0 && turn.1 + millis(FIRST_WORD) > now;
+        if !has_just_come {
             self.send_away(line, "displaced");
         }
     }
