@@ -100,14 +100,11 @@ impl Cramped {
         assert!(message.contains(place) && message.contains("is full: make room there"), "{answer}");
     }
 
-    /// Begins a training and holds its child still before it has written anything of what it makes.
+    /// Begins a training and holds its child still as soon as it is there: it has written nothing of what it makes.
     fn train_and_hold(&self) -> (String, u32) {
         let body = json!({ "recipe": LONGER, "model": "later" });
         let job = ask(&self.server, "POST", "/api/v1/jobs/train", body)["id"].as_str().expect("an id").to_owned();
-        let child = until("its child learns", || {
-            let progress = get(&self.server, &format!("/api/v1/jobs/{job}"))["progress"]["stage"].clone();
-            progress.as_str().filter(|stage| stage.contains("boost")).and_then(|_| child_of(&job))
-        });
+        let child = until("its child is there", || child_of(&job));
         signal(child, Signal::STOP);
         (job, child)
     }
@@ -145,6 +142,7 @@ fn a_full_disk_of_blobs_is_named_and_work_that_is_done_waits_for_room() {
     assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(1)), "{done}");
     story::import(server, "credit", 2);
     story::verify(server);
+    story::quiet(server);
     let incoming = std::fs::read_dir(cramped.disk.join("incoming")).expect("the drafts").count();
     assert_eq!(incoming, 0, "no draft is left");
 }
@@ -197,7 +195,9 @@ fn a_full_work_folder_is_named_and_the_next_job_finds_room() {
     let job = story::train(server, "later").expect("the server lives");
     assert_eq!(ended(server, &job)["state"], "succeeded");
     story::verify(server);
-    assert_eq!(std::fs::read_dir(&cramped.disk).expect("the work folder").count(), 0, "nothing is left");
+    until("nothing is left", || {
+        std::fs::read_dir(&cramped.disk).expect("the work folder").next().is_none().then_some(())
+    });
     assert!(send(server, "credit", &table(3)).is_some());
     story::quiet(server);
 }
