@@ -93,13 +93,6 @@ impl Cramped {
         assert_eq!(status, 200, "{answer}");
     }
 
-    fn refuses(&self, place: &str, answer: Option<(u16, Value)>) {
-        let (status, answer) = answer.expect("the server lives");
-        let message = answer["error"]["message"].as_str().unwrap_or_default();
-        assert_eq!(status, 503, "{answer}");
-        assert!(message.contains(place) && message.contains("is full: make room there"), "{answer}");
-    }
-
     /// Begins a training and holds its child still as soon as it is there: it has written nothing of what it makes.
     fn train_and_hold(&self) -> (String, u32) {
         let body = json!({ "recipe": LONGER, "model": "later" });
@@ -108,6 +101,14 @@ impl Cramped {
         signal(child, Signal::STOP);
         (job, child)
     }
+}
+
+/// The call was refused, by a sentence that names the place and what to do.
+fn refuses(place: &str, answer: Option<(u16, Value)>) {
+    let (status, answer) = answer.expect("the server lives");
+    let message = answer["error"]["message"].as_str().unwrap_or_default();
+    assert_eq!(status, 503, "{answer}");
+    assert!(message.contains(place) && message.contains("is full: make room there"), "{answer}");
 }
 
 fn child_of(job: &str) -> Option<u32> {
@@ -128,7 +129,7 @@ fn a_full_disk_of_blobs_is_named_and_work_that_is_done_waits_for_room() {
     let cramped = Cramped::start("home/blobs", 4, "");
     let server = &cramped.server;
     cramped.fill();
-    cramped.refuses("home/blobs", upload(server, 2));
+    refuses("home/blobs", upload(server, 2));
     cramped.serves();
     let job = story::train(server, "later").expect("the server lives");
     let waits = until("the job waits for room", || {
@@ -158,8 +159,8 @@ fn a_full_disk_of_the_database_is_named_and_what_runs_ends_when_there_is_room() 
     // What SQLite has set aside already may take some more.
     let key = || call(server, "POST", "/api/v1/keys", br#"{"note":"more"}"#);
     let refused = (0..20_000).find_map(|_| key().filter(|(status, _)| *status != 201 && *status != 200));
-    cramped.refuses("the database", refused);
-    cramped.refuses("the database", upload(server, 2));
+    refuses("the database", refused);
+    refuses("the database", upload(server, 2));
     cramped.serves();
     signal(child, Signal::CONT);
     until("the child is done", || child_of(&job).is_none().then_some(()));
@@ -178,7 +179,7 @@ fn a_full_work_folder_is_named_and_the_next_job_finds_room() {
     let server = &cramped.server;
     let (job, child) = cramped.train_and_hold();
     cramped.fill();
-    cramped.refuses("home/work", upload(server, 2));
+    refuses("home/work", upload(server, 2));
     signal(child, Signal::CONT);
     let failed = ended(server, &job);
     let message = failed["failure"]["message"].as_str().unwrap_or_default();

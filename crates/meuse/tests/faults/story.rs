@@ -28,7 +28,7 @@ name = "logistic_regression"
 pub(crate) fn table(number: usize) -> String {
     let mut text = format!("income,months,bad\n{number},1,no\n");
     for row in 0..119 {
-        let bad = if (row * 7 + number) % 3 == 0 { "yes" } else { "no" };
+        let bad = if (row * 7 + number).is_multiple_of(3) { "yes" } else { "no" };
         writeln!(text, "{},{},{bad}", 1000 + row * 13 + number, row % 24).expect("a text can be written to");
     }
     text

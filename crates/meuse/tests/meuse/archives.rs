@@ -93,7 +93,7 @@ pub(crate) fn forge(mut entries: Vec<Entry>) -> Vec<u8> {
         let name = format!("records/{}.jsonl", table["table"]["name"].as_str().expect("a name"));
         let Some(rows) = entries.iter().find(|entry| entry.name() == name) else { continue };
         table["sha256"] = sha256(&rows.content).into();
-        table["rows"] = rows.content.iter().filter(|byte| **byte == b'\n').count().into();
+        table["rows"] = rows.content.split_inclusive(|byte| *byte == b'\n').count().into();
     }
     manifest["blobs"] = entries.iter().filter(|entry| entry.name().starts_with("blobs/")).count().into();
     entries[0].content = serde_json::to_vec(&manifest).expect("JSON");

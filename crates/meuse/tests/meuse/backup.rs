@@ -333,8 +333,8 @@ fn one_backup_is_taken_at_a_time_and_a_reader_that_goes_away_ends_his() {
     let (mut server, _) = server();
     server.expects_warnings = true;
     // More than fits between server and client, so that the first one is not over before it is read.
-    let big: String = (0..400_000_u64).map(|row| format!("{row},{}\n", row * 7919 % 1_000_003)).collect();
-    let big = server.file("big.csv", format!("a,b\n{big}"));
+    let rows: Vec<String> = (0..400_000_u64).map(|row| format!("{row},{}", row * 7919 % 1_000_003)).collect();
+    let big = server.file("big.csv", format!("a,b\n{}\n", rows.join("\n")));
     server.run(&["data", "import", "big", text(&big)]);
     server.run(&["data", "export", "big", "--out", text(&server.path("out.csv"))]);
     let address = server.url.trim_start_matches("http://").to_owned();

@@ -178,7 +178,11 @@ fn a_forged_backup_is_refused_or_harmless() {
         ("a blob too few", forged(&|entries| drop(entries.remove(first_blob))), "is not there"),
         ("a later format", manifest(&|manifest| manifest["format"] = json!(2)), "reads format 1"),
         ("no manifest", tar(&[Entry::new("meuse-backup.json", "[]")]), "damaged"),
-        ("a table of another name", manifest(&|manifest| manifest["tables"][0]["table"]["name"] = json!("x")), "here"),
+        (
+            "a table of another name",
+            manifest(&|manifest| manifest["tables"][0]["table"]["name"] = json!("x")),
+            "those of its schema",
+        ),
         ("a number for a name", row("project", "[\"p\", 7, null, 1]"), "name cannot be 7"),
         ("too few cells", row("project", "[\"p\"]"), "1 cells instead of 4"),
         ("no row at all", row("project", "SELECT 1; DROP TABLE project"), "row of project"),

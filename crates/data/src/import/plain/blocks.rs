@@ -125,7 +125,7 @@ mod tests {
         let cases: [(&str, Option<usize>); 5] = [
             ("a,b\nc,d\ne", Some(8)),
             ("a,\"x\ny\"\nb,\"z\n", Some(8)),
-            ("a,\"x \"\"\n\"\"\"\nb", Some(13)),
+            ("a,\"x \"\"\n\"\"\"\nb", Some(12)),
             ("no end", None),
             ("a\n", Some(2)),
         ];
