@@ -186,7 +186,7 @@ fn wrong_calls_are_told_what_is_wrong(server: &Server) {
         change(&mut rows[3]);
         json!({ "rows": rows }).to_string()
     };
-    let cases: [(String, u16, &[&str]); 9] = [
+    let cases: [(String, u16, &[&str]); 10] = [
         (
             with(&|row| row["age_in_years"] = json!("abc")),
             400,
