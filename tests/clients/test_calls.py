@@ -201,8 +201,10 @@ class Refusals(unittest.TestCase):
         self.assertIn("there are none", self.refused(world().predict("card", []), 400, "invalid")["message"])
 
     def test_a_million_rows(self):
-        error = self.refused(world().predict("card", [{}] * 1_000_000), 413, "too_large")
+        error = self.refused(world().predict("card", [{}] * 20_000), 413, "too_large")
         self.assertIn("10000", error["message"])
+        error = self.refused(world().predict("card", [{}] * 1_000_000), 413, "too_large")
+        self.assertIn("fewer rows per call", error["message"])
 
     def test_a_body_past_the_limit(self):
         answer = world().ask("POST", "/api/v1/models/card/predict", b" " * (20 << 20))

@@ -19,9 +19,9 @@ class NewerDatabase(unittest.TestCase):
         command = [BINARIES / "meuse", "serve", "--home", home, "--listen", "127.0.0.1:0"]
         command += ["--address-file", folder / "address", "--admin-key-file", folder / "admin.key"]
         first = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            while not (folder / "address").exists():
-                first.wait(0.05)
+        while not (folder / "address").exists():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.fail(f"the server ended with {first.wait(0.05)}")
         first.terminate()
         self.assertEqual(first.wait(STARTED_WITHIN), 0)
 
