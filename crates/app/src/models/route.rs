@@ -34,6 +34,7 @@ impl App {
     /// [`Error::NotFound`]; [`Error::Unavailable`] when the version cannot be loaded.
     pub async fn deploy(&self, caller: &Caller, name: &ModelName, request: DeployRequest) -> Result<Route, Error> {
         caller.require(Action::Deploy)?;
+        check_reason(&request.reason)?;
         self.load_version(caller, name, request.version).await?;
         let mut tx = self.store.begin().await?;
         let model = hold(&mut tx, caller, name).await?;
@@ -116,10 +117,7 @@ impl App {
         model: &ModelRow,
         decision: &Decision<'_>,
     ) -> Result<Route, Error> {
-        if decision.reason.chars().count() > LONGEST_REASON {
-            let reason = format!("it has more than {LONGEST_REASON} characters");
-            return Err(Error::invalid("reason", reason, "say it shorter, and link to the rest"));
-        }
+        check_reason(decision.reason)?;
         let new = NewRoute {
             model: &model.id,
             version: decision.version,
@@ -142,6 +140,14 @@ struct Decision<'a> {
     version: u32,
     reason: &'a str,
     action: &'static str,
+}
+
+fn check_reason(reason: &str) -> Result<(), Error> {
+    if reason.chars().count() <= LONGEST_REASON {
+        return Ok(());
+    }
+    let wrong = format!("it has more than {LONGEST_REASON} characters");
+    Err(Error::invalid("reason", wrong, "say it shorter, and link to the rest"))
 }
 
 async fn hold(tx: &mut Tx, caller: &Caller, name: &ModelName) -> Result<ModelRow, Error> {

@@ -110,9 +110,10 @@ fn a_child_that_does_not_end_when_asked_is_ended_and_so_is_what_it_started() {
     assert!(!is_running(&server, "98765") && !is_running(&server, "98766"));
     let job = outcome(&server, "breeds");
     assert_eq!(job["state"], "succeeded", "{job}");
-    assert!(!is_running(&server, "98765"), "what it started ended with it, in its group or out of it");
+    let gone = |argument: &str| (!is_running(&server, argument)).then_some(());
+    until("what it started has ended with it, in its group or out of it", || gone("98765"));
     fails(&server, "breeds-and-dies", 2, &["SIGKILL"]);
-    assert!(!is_running(&server, "98766"));
+    until("what the killed one started has ended too", || gone("98766"));
 }
 
 #[test]

@@ -158,6 +158,12 @@ fn a_forged_backup_is_refused_or_harmless() {
             entries[index].seal();
         })
     };
+    let secret = |text: &[u8]| {
+        forged(&|entries| {
+            entries[1].content = text.to_vec();
+            entries[1].seal();
+        })
+    };
     let link = |kind: &[u8]| {
         forged(&|entries| {
             entries[first_blob].put(156, kind);
@@ -188,8 +194,8 @@ fn a_forged_backup_is_refused_or_harmless() {
         ("no row at all", row("project", "SELECT 1; DROP TABLE project"), "row of project"),
         ("a reference to nothing", row("principal", "[\"p\", \"ana\", 1]"), "depends on it"),
         ("a role that is none", row("role", "[\"p\", \"a\", \"emperor\", 1]"), "fail"),
-        ("another home's secret", forged(&|entries| entries[1].content = vec![b'7'; 64]), "secret of this home"),
-        ("a secret that is none", forged(&|entries| entries[1].content = b"hello".to_vec()), "64 hexadecimal digits"),
+        ("another home's secret", secret(&[b'7'; 64]), "secret of this home"),
+        ("a secret that is none", secret(b"hello"), "64 hexadecimal digits"),
     ];
     for (what, bytes, expected) in cases {
         let said = taken.is_refused(&bytes);

@@ -124,7 +124,7 @@ pub(crate) async fn remove_alias(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// What answered calls from when on, newest first.
+/// What answered calls from when on, oldest first.
 #[utoipa::path(
     get, path = "/api/v1/models/{model}/routes", tag = "models",
     params(("model" = String, Path, description = "The model's name")),
