@@ -14,6 +14,11 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a child may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(800);
+/// How many looks in a row must find nothing before nothing is believed to be left.
+const CLEAR_LOOKS: u32 = 2;
+/// A process without any environment, which would leave us unsure for ever, or an endless chain ends the search.
+const MOST_LOOKS: u32 = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
 /// A child at work.
 pub(crate) enum Child {
@@ -82,18 +87,53 @@ fn signal(group: Pid, signal: Signal) {
 /// Ends what a child has started and left running: what has this folder for its home, whatever group it has gone to.
 ///
 /// The number of an ended child's group is not enough to tell: once the last of the group has gone, the kernel may
-/// give it to a stranger.
+/// give it to a stranger. One look is not enough either: a process may start another one behind the look's back, and
+/// for the moment in which it becomes another program it has no environment to be known by.
 pub(crate) fn end_remains(folder: &Path) -> usize {
     let home = [b"HOME=", folder.as_os_str().as_bytes()].concat();
-    let Ok(processes) = std::fs::read_dir("/proc") else { return 0 };
-    let pids = processes.flatten().filter_map(|entry| {
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let environment = std::fs::read(entry.path().join("environ")).ok()?;
-        let is_ours = environment.split(|byte| *byte == 0).any(|variable| variable == home);
-        Pid::from_raw(pid).filter(|_| is_ours)
-    });
-    // One that has ended by itself in between is what is wanted too.
-    pids.filter(|pid| kill_process(*pid, Signal::KILL).is_ok()).count()
+    let (mut ended, mut clear) = (0, 0);
+    for _ in 0..MOST_LOOKS {
+        let remains = Remains::of(&home);
+        // One that has ended by itself in between is what is wanted too.
+        ended += remains.ours.iter().filter(|pid| kill_process(**pid, Signal::KILL).is_ok()).count();
+        clear = if remains.ours.is_empty() && !remains.are_unsure { clear + 1 } else { 0 };
+        if clear == CLEAR_LOOKS {
+            break;
+        }
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    ended
+}
+
+/// What one look at all processes finds.
+struct Remains {
+    /// What runs with the home that was asked for.
+    ours: Vec<Pid>,
+    /// Whether something was just becoming another program, so that whose it is could not be told.
+    are_unsure: bool,
+}
+
+impl Remains {
+    fn of(home: &[u8]) -> Self {
+        let mut remains = Self { ours: Vec::new(), are_unsure: false };
+        let Ok(processes) = std::fs::read_dir("/proc") else { return remains };
+        for entry in processes.flatten() {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok());
+            let Some(pid) = pid.and_then(Pid::from_raw) else { continue };
+            // Another user's process may not be read, and is none of ours.
+            let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
+            let is_alive = || Status::of(pid.as_raw_nonzero().get()).is_some_and(|status| status.is_alive);
+            if environment.split(|byte| *byte == 0).any(|variable| variable == home) {
+                if is_alive() {
+                    remains.ours.push(pid);
+                }
+            } else if environment.is_empty() && entry.path().join("exe").exists() && is_alive() {
+                // The kernel's own threads have no program.
+                remains.are_unsure = true;
+            }
+        }
+        remains
+    }
 }
 
 /// A process that leads a group of its own.
@@ -162,4 +202,28 @@ pub(crate) fn signal_name(signal: i32) -> String {
         other => return format!("signal {other}"),
     };
     name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    /// Its two programs are started and become others while it dies, each at a moment of its own.
+    const DIES_WHILE_IT_STARTS: &str = "sleep 98764 & setsid setsid env sleep 98764 & kill -9 $$";
+
+    #[test]
+    fn what_is_just_being_started_is_ended_too() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let home = [b"HOME=", folder.path().as_os_str().as_bytes()].concat();
+        for round in 0..200 {
+            let mut child = Command::new("sh");
+            child.args(["-c", DIES_WHILE_IT_STARTS]).env("HOME", folder.path()).stdout(Stdio::null());
+            child.stderr(Stdio::null()).status().expect("a shell");
+            end_remains(folder.path());
+            let left = Remains::of(&home).ours;
+            assert_eq!(left, [], "round {round}");
+        }
+    }
 }
