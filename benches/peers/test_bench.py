@@ -37,6 +37,9 @@ class Figures(unittest.TestCase):
     def test_a_ratio_is_of_medians_and_says_how_many_times_the_peer_needs(self):
         self.assertEqual(figure([1, 2, 100], [20, 30, 40]).ratio, 15)
 
+    def test_a_ratio_of_speeds_says_how_many_times_faster(self):
+        self.assertEqual(Figure("g", "w", "rows/s", [1200], [40], "peer").ratio, 30)
+
     def test_there_is_no_ratio_without_a_peer_or_to_nothing(self):
         self.assertIsNone(figure([1]).ratio)
         self.assertIsNone(figure([0], [1]).ratio)

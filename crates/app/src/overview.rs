@@ -51,8 +51,7 @@ impl App {
         let version = model.versions.iter().find(|version| version.version == route.version)?;
         let (project, name) = (caller.project().to_owned(), model.name.clone());
         let labels = VersionLabels { project, model: name.clone(), version: route.version };
-        let tally = self.serving.statistics.tally(&labels);
-        Some(Serving {
+        Some(self.serving.statistics.tally(&labels, |tally| Serving {
             model: name,
             version: route.version,
             since: route.at,
@@ -63,7 +62,7 @@ impl App {
             rows: tally.rows(),
             p50_ms: tally.quantile(0.5),
             p99_ms: tally.quantile(0.99),
-        })
+        }))
     }
 
     async fn attention(&self, caller: &Caller, models: &[Model]) -> Result<Vec<Attention>, Error> {

@@ -1,5 +1,6 @@
 //! What every handler can reach.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -12,9 +13,12 @@ use crate::limits::{DOORS, Shares};
 use crate::memory::Memory;
 use crate::metrics::Metrics;
 
-/// The product, and the listening side's own things.
+/// The product, and the listening side's own things. Each layer of each request holds one of these.
 #[derive(Clone)]
-pub(crate) struct ServerState {
+pub(crate) struct ServerState(Arc<Parts>);
+
+/// What [`ServerState`] gives.
+pub(crate) struct Parts {
     /// What the product does.
     pub(crate) app: Arc<App>,
     /// The limits of the listening side.
@@ -40,7 +44,15 @@ impl ServerState {
         let doors = Arc::new(Semaphore::new(DOORS));
         let shares = Shares::new(options.max_requests);
         let memory = Arc::new(Memory::new(options.bodies_memory, metrics.bodies_memory.clone()));
-        Self { app, options: Arc::new(options), metrics, places, doors, shares, memory, shutdown }
+        Self(Arc::new(Parts { app, options: Arc::new(options), metrics, places, doors, shares, memory, shutdown }))
+    }
+}
+
+impl Deref for ServerState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 

@@ -1,7 +1,7 @@
 //! What is counted about calls. Names and meanings for Prometheus stand in `server/src/metrics.rs`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use meuse_core::api::Timings;
@@ -68,8 +68,8 @@ pub struct Statistics {
     pub in_flight: Gauge,
     /// Bundles that were read from blobs.
     pub loads: Counter,
-    /// The same by version, to be read here.
-    tallies: Arc<RwLock<HashMap<VersionLabels, Arc<Tally>>>>,
+    /// What belongs to a version, found by one look instead of one for each series.
+    versions: Arc<RwLock<HashMap<VersionLabels, Arc<OfVersion>>>>,
 }
 
 impl Default for Statistics {
@@ -80,7 +80,7 @@ impl Default for Statistics {
             stages: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             in_flight: Gauge::default(),
             loads: Counter::default(),
-            tallies: Arc::default(),
+            versions: Arc::default(),
         }
     }
 }
@@ -88,34 +88,45 @@ impl Default for Statistics {
 impl Statistics {
     /// A call that was answered.
     pub(super) fn answered(&self, who: &VersionLabels, rows: usize, timings: &Timings) {
-        self.tally(who).answered(rows, timings.total);
-        self.count(who, "ok");
-        self.rows.get_or_create(who).inc_by(rows as u64);
-        let stages =
-            [("queue", timings.queue), ("prep", timings.prep), ("compute", timings.compute), ("post", timings.post)];
-        for (stage, milliseconds) in stages {
-            let VersionLabels { project, model, version } = who.clone();
-            self.stages.get_or_create(&StageLabels { project, model, version, stage }).observe(milliseconds / 1e3);
+        let version = self.version(who);
+        version.tally.answered(rows, timings.total);
+        let series = version.series.get_or_init(|| self.series(who));
+        series.calls.inc();
+        series.rows.inc_by(rows as u64);
+        let milliseconds = [timings.queue, timings.prep, timings.compute, timings.post];
+        for (stage, milliseconds) in series.stages.iter().zip(milliseconds) {
+            stage.observe(milliseconds / 1e3);
         }
     }
 
     /// A call that went another way than answered.
     pub(super) fn failed(&self, who: &VersionLabels, kind: &'static str) {
-        self.tally(who).failed();
-        self.count(who, kind);
+        self.version(who).tally.failed();
+        self.calls.get_or_create(&calls(who, kind)).inc();
     }
 
     /// How a version did so far.
-    pub fn tally(&self, who: &VersionLabels) -> Arc<Tally> {
-        if let Some(tally) = self.tallies.read().get(who) {
-            return Arc::clone(tally);
-        }
-        Arc::clone(self.tallies.write().entry(who.clone()).or_default())
+    pub fn tally<T>(&self, who: &VersionLabels, read: impl FnOnce(&Tally) -> T) -> T {
+        read(&self.version(who).tally)
     }
 
-    fn count(&self, who: &VersionLabels, outcome: &'static str) {
-        let VersionLabels { project, model, version } = who.clone();
-        self.calls.get_or_create(&CallLabels { project, model, version, outcome }).inc();
+    fn version(&self, who: &VersionLabels) -> Arc<OfVersion> {
+        if let Some(version) = self.versions.read().get(who) {
+            return Arc::clone(version);
+        }
+        Arc::clone(self.versions.write().entry(who.clone()).or_default())
+    }
+
+    fn series(&self, who: &VersionLabels) -> Series {
+        let stage = |stage| {
+            let VersionLabels { project, model, version } = who.clone();
+            self.stages.get_or_create_owned(&StageLabels { project, model, version, stage })
+        };
+        Series {
+            calls: self.calls.get_or_create_owned(&calls(who, "ok")),
+            rows: self.rows.get_or_create_owned(who),
+            stages: ["queue", "prep", "compute", "post"].map(stage),
+        }
     }
 
     /// One more call is in flight until the answer is dropped.
@@ -123,6 +134,28 @@ impl Statistics {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
     }
+}
+
+fn calls(who: &VersionLabels, outcome: &'static str) -> CallLabels {
+    let VersionLabels { project, model, version } = who.clone();
+    CallLabels { project, model, version, outcome }
+}
+
+/// What is counted about one version.
+#[derive(Debug, Default)]
+struct OfVersion {
+    tally: Tally,
+    /// Made by the first answer, so that a look at a version makes no series.
+    series: OnceLock<Series>,
+}
+
+/// The series of a version's answered calls.
+#[derive(Debug)]
+struct Series {
+    calls: Counter,
+    rows: Counter,
+    /// Queue, prep, compute, post.
+    stages: [Histogram; 4],
 }
 
 /// One call in flight.
