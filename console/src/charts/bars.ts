@@ -46,3 +46,23 @@ export function shorten(label: string, most: number): string {
   const head = Math.ceil((most - 1) * 0.6)
   return `${label.slice(0, head)}…${label.slice(label.length - (most - 1 - head))}`
 }
+
+/// The bar that a key leads to; nothing for other keys, and where there are no bars.
+export function walk(key: string, at: number | undefined, count: number): number | undefined {
+  if (count === 0) return undefined
+  const last = count - 1
+  switch (key) {
+    case 'ArrowRight':
+    case 'ArrowDown':
+      return Math.min(last, (at ?? -1) + 1)
+    case 'ArrowLeft':
+    case 'ArrowUp':
+      return Math.max(0, (at ?? count) - 1)
+    case 'Home':
+      return 0
+    case 'End':
+      return last
+    default:
+      return undefined
+  }
+}
