@@ -1,5 +1,6 @@
 // The words for what a job does. Stages are named by the job in English; here they get the reader's words.
-import { language, t, word } from '../lib/i18n.svelte.ts'
+import { t, word } from '../lib/i18n.svelte.ts'
+import { told } from '../lib/told.ts'
 import type { Job } from '../lib/types.ts'
 
 /// "Train credit-trees", "Import credit".
@@ -9,22 +10,8 @@ export function jobTitle(job: Job): string {
 
 export function stageName(stage: string): string {
   const trial = /^cross-validate (.+)$/.exec(stage)
-  if (trial?.[1]) return t('stage.trial', { setting: setting(trial[1]) })
+  if (trial?.[1]) return t('stage.trial', { setting: told(trial[1]).text })
   return word('stage', stage)
-}
-
-/// As in "8 leaves, all features and rows".
-function setting(text: string): string {
-  return text
-    .split(', ')
-    .map((part) => {
-      const leaves = /^(\d+) leaves$/.exec(part)
-      if (leaves) return t('stage.leaves', { count: Number(leaves[1]) })
-      if (part === 'all features and rows') return t('stage.everything')
-      if (part === 'sets of categories') return t('stage.sets')
-      return part
-    })
-    .join(language.locale === 'zh-CN' ? '、' : ', ')
 }
 
 /// The part of the data that a figure was measured on.

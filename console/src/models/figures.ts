@@ -1,5 +1,6 @@
 // How the figures of an evaluation are ordered and written.
 import { show, t } from '../lib/i18n.svelte.ts'
+import { told } from '../lib/told.ts'
 import type { Evaluation, Metric } from '../lib/types.ts'
 
 const ORDER = [
@@ -38,4 +39,9 @@ export function bestOf(values: (number | null | undefined)[], larger: boolean): 
   const [low, high] = [Math.min(...known), Math.max(...known)]
   if (known.length < 2 || low === high) return undefined
   return larger ? high : low
+}
+
+/// Why there is no figure, for those who ask.
+export function why(metric: Metric | undefined): string | undefined {
+  return metric?.undefined ? told(metric.undefined).text : undefined
 }

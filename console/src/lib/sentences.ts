@@ -1,0 +1,44 @@
+// Sentences of the server in another language, by template: `{name} has no value in any row` with what stands for the
+// braces kept as it is. Pure, so that the tests call it as it is.
+
+/// Templates and their translations. A placeholder that begins with `told` holds a sentence itself.
+export type Sentences = Record<string, string>
+
+interface Template {
+  pattern: RegExp
+  names: string[]
+  translation: string
+}
+
+/// A function that knows the translation of a sentence, or gives nothing.
+export function translator(sentences: Sentences): (text: string) => string | undefined {
+  const templates = Object.entries(sentences)
+    .map(([template, translation]) => compiled(template, translation))
+    // The one that says most by itself is the right one.
+    .sort((a, b) => b.pattern.source.length - a.pattern.source.length)
+
+  return function tell(text: string): string | undefined {
+    for (const { pattern, names, translation } of templates) {
+      const values = pattern.exec(text)?.slice(1)
+      if (!values) continue
+      const told = values.map((value, at) => (names[at]?.startsWith('told') ? tell(value) : value))
+      if (told.includes(undefined)) continue
+      return translation.replace(/\{(\w+)\}/g, (_, name: string) => told[names.indexOf(name)] ?? '')
+    }
+    return undefined
+  }
+}
+
+/// The words of a template between its placeholders.
+export function literals(template: string): string[] {
+  return template.split(/\{\w+\}/)
+}
+
+export function placeholdersOf(template: string): string[] {
+  return [...template.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string)
+}
+
+function compiled(template: string, translation: string): Template {
+  const source = literals(template).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.+?)')
+  return { pattern: new RegExp(`^${source}$`, 's'), names: placeholdersOf(template), translation }
+}

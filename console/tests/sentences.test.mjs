@@ -1,0 +1,41 @@
+// The server's sentences in Chinese: each is one that the server can say, and finds its way through the templates.
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { literals, placeholdersOf, translator } from '../src/lib/sentences.ts'
+
+const chinese = JSON.parse(readFileSync(new URL('../src/messages/sentences.zh-CN.json', import.meta.url), 'utf8'))
+const CRATES = new URL('../../crates/', import.meta.url)
+const rust = readdirSync(CRATES, { recursive: true })
+  .filter((name) => /\/src\/.*\.rs$/.test(name))
+  .map((name) => readFileSync(new URL(name, CRATES), 'utf8'))
+  .join('\n')
+  // A text that goes on in the next line.
+  .replace(/\\\n\s*/g, '')
+
+test('the server says each of these sentences', () => {
+  const parts = (template) => literals(template).flatMap((part) => part.split(/[,;:]/)).map((part) => part.trim()).filter((part) => part.length > 2)
+  const unsaid = Object.keys(chinese).filter((template) => !parts(template).every((part) => rust.includes(part)))
+  assert.deepEqual(unsaid, [])
+})
+
+test('a translation has the placeholders of its sentence, and is Chinese', () => {
+  for (const [template, translation] of Object.entries(chinese)) {
+    assert.deepEqual(placeholdersOf(translation).toSorted(), placeholdersOf(template).toSorted(), template)
+    assert.match(translation, /\p{Script=Han}/u, template)
+  }
+})
+
+test('sentences are recognised, those within others as well; what is not known is left alone', () => {
+  const tell = translator(chinese)
+  assert.equal(tell('`age` has no value in any row'), '`age` 全部缺失')
+  assert.equal(tell('`age` is left out: it has one value only in the training part'), '剔除 `age`：训练集内只有一种取值')
+  assert.equal(tell('`x` is `a {b}` in every row where it is not missing'), '`x` 每行均为 `a {b}`（缺失行除外）')
+  assert.equal(
+    tell('8 leaves, all features and rows, rate 0.05, 120 rounds; chosen by cross-validation (log_loss 0.5123)'),
+    '8 个叶子、全部特征和样本，学习率 0.05，120 轮；由交叉验证选定（log_loss 0.5123）',
+  )
+  assert.equal(tell('"a boat" was not seen in training and counts as missing: it has a bin of its own'), '训练集中没有 "a boat"，视为缺失：单独成箱')
+  assert.equal(tell('something else'), undefined)
+  assert.equal(tell('`x` is left out: it is something else'), undefined)
+})
