@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { get, retag, set } from '../src/recipe/document.ts'
+import { get, retag, set, withAlgorithm } from '../src/recipe/document.ts'
 import { fields } from '../src/recipe/schema.ts'
 import { tokens } from '../src/recipe/toml.ts'
 
@@ -61,6 +61,17 @@ test('another algorithm keeps what both know', () => {
   const table = { name: 'scorecard', l2: 3, base_score: 500 }
   assert.deepEqual(retag(table, kind, 'logistic_regression'), { name: 'logistic_regression', l2: 3 })
   assert.deepEqual(retag(table, kind, 'lightgbm'), { name: 'lightgbm' })
+})
+
+test('another algorithm brings its own preprocessing of numbers and texts; rules of single columns stay', () => {
+  const preprocessing = { numeric: { encode: 'none', bins: 4 }, text: { encode: 'ordinal', impute: 'keep' }, columns: { age: { encode: 'woe' } } }
+  const before = { target: 'y', preprocessing, algorithm: { name: 'lightgbm' } }
+  assert.deepEqual(withAlgorithm(before, { name: 'scorecard' }), {
+    target: 'y',
+    preprocessing: { numeric: { bins: 4 }, columns: { age: { encode: 'woe' } } },
+    algorithm: { name: 'scorecard' },
+  })
+  assert.deepEqual(withAlgorithm(before, { name: 'lightgbm', max_bin: 9 }).preprocessing, preprocessing)
 })
 
 test('every field and every word of the schema has its Chinese', () => {

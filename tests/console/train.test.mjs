@@ -47,6 +47,54 @@ errand('another algorithm changes the fields', shared, async ({ page }) => {
   await page.waitForFunction(() => /name = "logistic_regression"/.test(document.querySelector('textarea[aria-label="Recipe as text"]').value))
 })
 
+errand('single columns get rules of their own: bins by breaks, groups of texts, and out again', shared, async ({ page, server }) => {
+  await open(page)
+  await control(page, 'algorithm.name').selectOption('scorecard')
+  await control(page, 'algorithm.base_score').waitFor()
+  await page.getByRole('heading', { name: 'Preprocessing: Columns' }).click()
+  const add = page.getByRole('combobox', { name: 'Add a column…' })
+  const written = (pattern) => page.waitForFunction((source) => new RegExp(source).test(document.querySelector('textarea[aria-label="Recipe as text"]').value), pattern.source)
+  assert.equal(await add.locator('option[value=creditability]').count(), 0, 'the target has no rule')
+
+  // A number: its breaks, a slip in them, and what is for texts only is not offered.
+  await add.selectOption('age_in_years')
+  const breaks = control(page, 'preprocessing.columns.age_in_years.breaks')
+  await breaks.fill('35, 26')
+  await breaks.blur()
+  await page.getByText('the breaks do not ascend').first().waitFor()
+  assert.equal(await breaks.getAttribute('aria-invalid'), 'true')
+  await breaks.fill('26; x')
+  await breaks.blur()
+  await page.getByText('Write numbers separated by commas').waitFor()
+  await breaks.fill('26, 35')
+  await breaks.blur()
+  await written(/breaks = \[26(\.0)?, 35(\.0)?\]/)
+  assert.equal(await control(page, 'preprocessing.columns.age_in_years.groups').count(), 0)
+
+  // Texts: two groups from the column's own categories, each offered once.
+  await add.selectOption('housing')
+  const { columns } = (await server.api('GET', '/datasets/credit:1/version')).schema
+  const [first, second, third] = columns.find((column) => column.name === 'housing').categories
+  const group = (number) => page.getByRole('combobox', { name: number ? `Groups, group ${number}` : 'Groups' })
+  await control(page, 'preprocessing.columns.housing.groups').selectOption(first)
+  await group(1).selectOption(second)
+  await control(page, 'preprocessing.columns.housing.groups').selectOption(third)
+  const text_ = (value) => value.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  await written(new RegExp(`groups = \\[\\s*\\["${text_(first)}", "${text_(second)}"\\],\\s*\\["${text_(third)}"\\]\\s*,?\\s*\\]`))
+  assert.equal(await control(page, 'preprocessing.columns.housing.groups').count(), 0, 'no category is left for another group')
+
+  // A setting that is taken back leaves the column where it is; removing the column takes it out of the recipe.
+  await control(page, 'preprocessing.columns.age_in_years.encode').selectOption('woe')
+  await written(/encode = "woe"/)
+  await page.getByText('Ready: the recipe fits the data.').waitFor()
+  const job = await server.train('grouped', await text(page).inputValue())
+  const { explanation } = await server.api('GET', `/models/grouped/versions/${job.result.split(':')[1]}`)
+  const bins = (name) => explanation.scorecard.columns.find((column) => column.column === name)?.bins.length
+  assert.equal(bins('age_in_years'), 3)
+  await page.getByRole('button', { name: 'Remove', exact: true }).first().click()
+  await page.waitForFunction(() => !/age_in_years/.test(document.querySelector('textarea[aria-label="Recipe as text"]').value))
+})
+
 errand('what is changed in the text is shown in the form; a slip is told with its line and field', shared, async ({ page }) => {
   await open(page)
   const recipe = await text(page).inputValue()

@@ -47,6 +47,14 @@ export function retag(table: Json | undefined, kind: Extract<Kind, { is: 'varian
   return changed
 }
 
+/// The document with another algorithm: how numbers and texts are seen goes back to what follows from it.
+export function withAlgorithm(document: Document, algorithm: Json | undefined): Document {
+  const changed = set(document, ['algorithm'], algorithm)
+  if (get(changed, ['algorithm', 'name']) === get(document, ['algorithm', 'name'])) return changed
+  const follows = ['numeric', 'text'].flatMap((kind) => ['impute', 'fill', 'encode'].map((field) => ['preprocessing', kind, field]))
+  return follows.reduce((all, path) => (get(all, path) === undefined ? all : set(all, path, undefined)), changed)
+}
+
 /// Whether a value can stand in a field, by its kind alone.
 export function fits(field: Field, value: Json): boolean {
   switch (field.kind.is) {

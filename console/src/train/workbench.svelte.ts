@@ -3,7 +3,7 @@
 // Every change is followed by the server's own reading and checking, and an answer that was overtaken is dropped.
 import { api } from '../lib/api.ts'
 import type { Problem, RecipeCheck } from '../lib/types.ts'
-import { pathText, set, type Document, type Json } from '../recipe/document.ts'
+import { pathText, set, withAlgorithm, type Document, type Json } from '../recipe/document.ts'
 
 interface Reading {
   document: Document | null
@@ -115,7 +115,7 @@ export function workbench() {
     /// A field of the form was changed.
     change(path: string[], value: Json | undefined): void {
       if (!document) return
-      document = set(document, path, value)
+      document = pathText(path) === 'algorithm' ? withAlgorithm(document, value) : set(document, path, value)
       state.edited = true
       state.problems = state.problems.filter((problem) => problem.field !== pathText(path))
       later(write, REST)
