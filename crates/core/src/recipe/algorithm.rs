@@ -15,7 +15,8 @@ pub enum Algorithm {
     LinearRegression(Linear),
     /// A points-based scorecard: logistic regression on weights of evidence; binary.
     Scorecard(ScorecardParameters),
-    /// Gradient-boosted trees by LightGBM. Its table may be long, so it is boxed.
+    /// Gradient-boosted trees by LightGBM.
+    // Its table may be long, so it is boxed.
     Lightgbm(Box<Lightgbm>),
 }
 
