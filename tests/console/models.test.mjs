@@ -112,6 +112,27 @@ errand('a version is deployed with a reason, and rolled back with another', shar
   await page.getByText('rolled back').waitFor()
 })
 
+errand('a model is taken out of service with a reason, and rolled back into it', shared, async ({ page, server }) => {
+  await page.goto('/models/credit-trees')
+  await settled(page)
+  await page.getByRole('button', { name: 'Take out of service' }).click()
+  await page.getByRole('dialog').getByLabel('Reason').fill('under review')
+  await page.getByRole('dialog').getByRole('button', { name: 'Take out of service' }).click()
+  await page.getByText('credit-trees is out of service').waitFor()
+  assert.equal((await server.api('GET', '/models/credit-trees')).route, undefined)
+  const newest = async () => (await server.api('GET', '/models/credit-trees/routes')).items.toSorted((a, b) => a.number - b.number).at(-1)
+  assert.deepEqual([(await newest()).action, (await newest()).reason], ['undeploy', 'under review'])
+  await page.getByText('Nothing deployed').first().waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Take out of service' }).count(), 0)
+  assert.equal(await page.locator('.stretch.now').count(), 0)
+
+  await page.getByRole('button', { name: 'Roll back' }).click()
+  await page.getByRole('dialog').getByText('Nothing answers now.').waitFor()
+  await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click()
+  await page.locator('.stretch.now').waitFor()
+  assert.equal((await newest()).action, 'rollback')
+})
+
 errand('an alias is set, shown at its version, and removed', shared, async ({ page, server }) => {
   await page.goto('/models/credit-trees')
   await settled(page)
@@ -166,6 +187,23 @@ errand('the points table is the scorecard’s, the gains are the trees’', shar
   assert.match(await plot.getAttribute('aria-valuetext'), new RegExp(`^${gains[0].feature}: `))
 })
 
+errand(
+  'what the training said is told in Chinese',
+  shared,
+  async ({ page, server }) => {
+    for (const name of ['credit-scorecard', 'credit-trees']) {
+      await page.goto(`/models/${name}/1?tab=signature`)
+      await settled(page)
+      const { manifest } = await version(server, `${name}:1`)
+      assert.ok(manifest.notes.length > 0 && manifest.inputs.every((input) => input.missing))
+      assert.deepEqual(await page.locator('main [lang=en]').allInnerTexts(), [], 'every sentence is known')
+      const shown = await page.locator('main').innerText()
+      for (const sentence of [...manifest.notes, ...manifest.inputs.map((input) => input.missing)]) assert.ok(!shown.includes(sentence), sentence)
+    }
+  },
+  { locale: 'zh-CN' },
+)
+
 errand('the lineage leads back to data, job and recipe', shared, async ({ page, server }) => {
   await page.goto('/models/credit-scorecard/1?tab=lineage')
   await settled(page)
@@ -193,7 +231,7 @@ errand(
   async ({ page }) => {
     await page.goto('/models/credit-scorecard')
     await settled(page)
-    for (const name of ['Deploy', 'Roll back', 'Set alias', 'Delete model']) {
+    for (const name of ['Deploy', 'Take out of service', 'Roll back', 'Set alias', 'Delete model']) {
       assert.equal(await page.getByRole('button', { name }).count(), 0, name)
     }
     await page.getByRole('link', { name: 'Try it' }).waitFor()
