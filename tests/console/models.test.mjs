@@ -124,7 +124,7 @@ errand('a model is taken out of service with a reason, and rolled back into it',
   assert.deepEqual([(await newest()).action, (await newest()).reason], ['undeploy', 'under review'])
   await page.getByText('Nothing deployed').first().waitFor()
   assert.equal(await page.getByRole('button', { name: 'Take out of service' }).count(), 0)
-  assert.equal(await page.locator('.stretch.now').count(), 0)
+  await page.locator('.stretch.now').waitFor({ state: 'detached' })
 
   await page.getByRole('button', { name: 'Roll back' }).click()
   await page.getByRole('dialog').getByText('Nothing answers now.').waitFor()

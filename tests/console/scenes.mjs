@@ -46,6 +46,7 @@ export async function furnish(server) {
 /// The scenes of a furnished server, by name.
 export function scenes(server) {
   const click = (selector) => (page) => page.locator(selector).first().click()
+  const press = (name) => (page) => page.getByRole('button', { name }).first().click()
   const recipe = (change) => async (page) => {
     const text = page.locator('textarea').first()
     await text.fill(change(await text.inputValue()))
@@ -75,11 +76,12 @@ export function scenes(server) {
     'jobs.failed': ['/jobs?show=failed'],
     'job.failed': [`/jobs/${server.jobs.failed}`],
     'job.live': [`/jobs/${server.jobs.live}`, (page) => page.waitForTimeout(2_000)],
-    'job.cancel': [`/jobs/${server.jobs.live}`, click('main header button, .actions button')],
+    'job.cancel': [`/jobs/${server.jobs.live}`, press(/^(Cancel|取消作业)$/)],
     'job.import': [`/jobs/${server.jobs.import}`],
     'model.history': ['/models/credit-trees'],
-    'model.deploy': ['/models/credit-trees/2', (page) => page.getByRole('button', { name: /^(Deploy|部署)$/ }).click()],
-    'model.rollback': ['/models/credit-trees', (page) => page.getByRole('button', { name: /^(Roll back|回滚)$/ }).click()],
+    'model.deploy': ['/models/credit-trees/2', press(/^(Deploy|部署)$/)],
+    'model.rollback': ['/models/credit-trees', press(/^(Roll back|回滚)$/)],
+    'model.undeploy': ['/models/credit-trees', press(/^(Take out of service|下线)$/)],
     'model.points': ['/models/credit-scorecard/1?tab=explanation'],
     'model.inputs': ['/models/credit-scorecard/1?tab=signature'],
     'model.lineage': ['/models/credit-scorecard/1?tab=lineage'],
@@ -107,12 +109,12 @@ export function scenes(server) {
     'compare.regression': ['/compare?versions=amount-linear:1,amount-trees:1'],
     'compare.apart': ['/compare?versions=amount-linear:1,credit-trees:1'],
     'compare.none': ['/compare'],
-    'audit.verified': ['/audit', click('main header button, .actions button')],
+    'audit.verified': ['/audit', press(/^(Verify the trail|校验审计记录)$/)],
     'audit.details': ['/audit', click('td button, td summary')],
     'audit.filtered': ['/audit?action=key.revoke'],
-    'access.new': ['/access', click('main section button')],
-    'access.new_key': ['/access?tab=keys', click('main section button')],
-    'access.revoke': ['/access?tab=keys', click('td button')],
+    'access.new': ['/access', press(/^(Add a principal|添加主体)$/)],
+    'access.new_key': ['/access?tab=keys', press(/^(Make a key|创建密钥)$/)],
+    'access.revoke': ['/access?tab=keys', press(/^(Revoke|吊销)/)],
   }
   return Object.entries(list).map(([name, [at, act]]) => ({ name, at, act, inside: true }))
 }
