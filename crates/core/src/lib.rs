@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod evaluation;
 pub mod events;
 pub mod job;
+pub mod media;
 pub mod names;
 pub mod native;
 pub mod profile;

@@ -2,12 +2,13 @@
 //! and run by the same code over columns in training and over one row in serving.
 //!
 //! [`fit`] looks at training rows only. [`Fitted::transform`] is the one path from a table to the matrix of 32-bit
-//! floats that a model sees; [`rows::table`] makes a table of the rows that a caller sends. Nothing here reads a file,
-//! waits, or knows an algorithm.
+//! floats that a model sees; [`rows::table`] makes a table of the rows that a caller sends; [`image`] is the same for
+//! pictures. Nothing here reads a file, waits, or knows an algorithm.
 
 mod binning;
 mod fit;
 mod fitted;
+pub mod image;
 mod inputs;
 mod points;
 pub mod rows;

@@ -1,6 +1,7 @@
 //! What preprocessing promises: one code path for columns and rows, training rows only, errors that name the cell.
 
 mod fitting;
+mod images;
 mod properties;
 mod serving;
 mod support;

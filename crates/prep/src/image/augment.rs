@@ -1,0 +1,346 @@
+//! Augmentation: what may happen to a picture of the training part, drawn anew in every epoch.
+//!
+//! All that moves pixels is one affine map, so each value is computed once from the prepared picture. Chance depends on
+//! seed, epoch and picture alone. Named and composed as in Keras's `ImageDataGenerator`, except that `shear` is how far
+//! the upper edge moves, as a share of the height (its first releases meant radians, which is about the same).
+
+use serde::{Deserialize, Serialize};
+
+use super::Picture;
+use super::random::Random;
+use super::steps::Scale;
+
+/// What may happen to a picture. What is left out does not happen.
+///
+/// As in `{"rotation": 40, "width_shift": 0.2, "height_shift": 0.2, "shear": 0.2, "zoom": 0.2, "horizontal_flip": true,
+/// "fill": "nearest"}`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Augmentation {
+    /// Turned by up to so many degrees to either side.
+    pub rotation: f64,
+    /// Moved sideways by up to this share of the width.
+    pub width_shift: f64,
+    /// Moved up or down by up to this share of the height.
+    pub height_shift: f64,
+    /// Sheared: the upper edge moves by up to this share of the height.
+    pub shear: f64,
+    /// Each side made larger or smaller by up to this share: 0.2 is from 0.8 to 1.2.
+    pub zoom: f64,
+    /// Mirrored left to right, half of the time.
+    pub horizontal_flip: bool,
+    /// Mirrored upside down, half of the time.
+    pub vertical_flip: bool,
+    /// What is seen where the picture ends.
+    pub fill: Fill,
+    /// The value, from 0 to 255, that `fill = "constant"` and `cut_out` fill with.
+    pub fill_value: f64,
+    /// Made lighter or darker by up to this share.
+    pub brightness: f64,
+    /// Distances from the mean made larger or smaller by up to this share.
+    pub contrast: f64,
+    /// A window of at least 1 − this share of each side, anywhere in the picture, is seen in full size.
+    pub crop: f64,
+    /// Moved by up to so many pixels, as by padding and cropping.
+    pub crop_padding: u32,
+    /// A square of this share of the shorter side is filled, anywhere.
+    pub cut_out: f64,
+    /// The parameter of the beta law by which two pictures and their labels are mixed; the trainer does that, with
+    /// [`mix_up_weight`].
+    pub mix_up: f64,
+}
+
+/// What is seen where the picture ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fill {
+    /// The nearest pixel: aaaa|abcd|dddd.
+    #[default]
+    Nearest,
+    /// `fill_value`.
+    Constant,
+    /// A mirror: dcba|abcd|dcba.
+    Reflect,
+    /// The other side: abcd|abcd|abcd.
+    Wrap,
+}
+
+/// A setting that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Its name.
+    pub field: &'static str,
+    /// What it may be.
+    pub reason: String,
+}
+
+impl Augmentation {
+    /// Whether nothing happens to a single picture.
+    pub fn is_nothing(&self) -> bool {
+        let Self { fill, fill_value, mix_up, .. } = *self;
+        *self == Self { fill, fill_value, mix_up, ..Self::default() }
+    }
+
+    /// What cannot be.
+    pub fn problems(&self) -> Vec<Problem> {
+        let ranges = [
+            ("rotation", self.rotation, 180.0),
+            ("width_shift", self.width_shift, 1.0),
+            ("height_shift", self.height_shift, 1.0),
+            ("shear", self.shear, 2.0),
+            ("zoom", self.zoom, 0.99),
+            ("fill_value", self.fill_value, 255.0),
+            ("brightness", self.brightness, 1.0),
+            ("contrast", self.contrast, 1.0),
+            ("crop", self.crop, 0.99),
+            ("crop_padding", f64::from(self.crop_padding), 512.0),
+            ("cut_out", self.cut_out, 1.0),
+            ("mix_up", self.mix_up, 10.0),
+        ];
+        let wrong = ranges.into_iter().filter(|(_, value, most)| !(0.0..=*most).contains(value));
+        let problem =
+            |(field, value, most)| Problem { field, reason: format!("is {value}, and goes from 0 to {most}") };
+        wrong.map(problem).collect()
+    }
+
+    /// What happens to this picture in this epoch. The same three numbers always draw the same.
+    pub fn draw(&self, seed: u64, epoch: u64, picture: u64) -> Drawn {
+        let mut random = Random::of(seed, epoch, picture);
+        let zoom = |random: &mut Random| 1.0 + random.within(self.zoom);
+        // Drawn always and in this order, so that switching one off leaves the others as they were.
+        let angle = random.within(self.rotation).to_radians();
+        let shift = (random.within(self.width_shift), random.within(self.height_shift));
+        let shear = random.within(self.shear);
+        let zoom = (zoom(&mut random), zoom(&mut random));
+        let flip = (random.coin() && self.horizontal_flip, random.coin() && self.vertical_flip);
+        let brightness = 1.0 + random.within(self.brightness);
+        let contrast = 1.0 + random.within(self.contrast);
+        let window = 1.0 - random.unit() * self.crop;
+        let window_at = (random.within(1.0), random.within(1.0));
+        let padding = f64::from(self.crop_padding);
+        let whole = |random: &mut Random| (random.unit() * (2.0 * padding + 1.0)).floor() - padding;
+        let moved = (whole(&mut random), whole(&mut random));
+        let cut_at = (random.unit(), random.unit());
+        Drawn {
+            angle,
+            shift,
+            shear,
+            zoom,
+            flip,
+            window,
+            window_at,
+            moved,
+            brightness,
+            contrast,
+            cut_out: (self.cut_out > 0.0).then_some((self.cut_out, cut_at)),
+            fill: self.fill,
+            fill_value: self.fill_value as f32,
+        }
+    }
+}
+
+/// How much the first of two mixed pictures weighs, by the beta law with `alpha` twice; the other weighs the rest.
+pub fn mix_up_weight(alpha: f64, seed: u64, epoch: u64, batch: u64) -> f64 {
+    if alpha > 0.0 { Random::of(seed ^ 0x6d69_7875, epoch, batch).beta(alpha) } else { 1.0 }
+}
+
+/// What happens to one picture in one epoch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    angle: f64,
+    shift: (f64, f64),
+    shear: f64,
+    zoom: (f64, f64),
+    flip: (bool, bool),
+    window: f64,
+    window_at: (f64, f64),
+    moved: (f64, f64),
+    brightness: f64,
+    contrast: f64,
+    cut_out: Option<(f64, (f64, f64))>,
+    fill: Fill,
+    fill_value: f32,
+}
+
+/// From a place in the result to a place in the picture: x' = a x + b y + c, y' = d x + e y + f.
+#[derive(Debug, Clone, Copy)]
+struct Map {
+    a: f64,
+    b: f64,
+    c: f64,
+    d: f64,
+    e: f64,
+    f: f64,
+}
+
+impl Map {
+    fn linear(a: f64, b: f64, d: f64, e: f64) -> Self {
+        Self { a, b, c: 0.0, d, e, f: 0.0 }
+    }
+
+    fn moved(c: f64, f: f64) -> Self {
+        Self { a: 1.0, b: 0.0, c, d: 0.0, e: 1.0, f }
+    }
+
+    /// First `inner`, then this.
+    fn after(self, inner: Self) -> Self {
+        Self {
+            a: self.a * inner.a + self.b * inner.d,
+            b: self.a * inner.b + self.b * inner.e,
+            c: self.a * inner.c + self.b * inner.f + self.c,
+            d: self.d * inner.a + self.e * inner.d,
+            e: self.d * inner.b + self.e * inner.e,
+            f: self.d * inner.c + self.e * inner.f + self.f,
+        }
+    }
+}
+
+impl Drawn {
+    /// The map of all that moves pixels, about the middle of the picture.
+    fn map(&self, width: usize, height: usize) -> Map {
+        let (wide, high) = (width as f64, height as f64);
+        let (sin, cos) = self.angle.sin_cos();
+        let sign = |flip: bool| if flip { -1.0 } else { 1.0 };
+        let flip = Map::linear(sign(self.flip.0), 0.0, 0.0, sign(self.flip.1));
+        let zoom = Map::linear(self.zoom.0, 0.0, 0.0, self.zoom.1);
+        let shear = Map::linear(1.0, -self.shear, 0.0, 1.0);
+        let shift = Map::moved(self.shift.0 * wide + self.moved.0, self.shift.1 * high + self.moved.1);
+        let rotate = Map::linear(cos, -sin, sin, cos);
+        // A window of this share leaves room for its middle to move by half of the rest.
+        let room = (1.0 - self.window) / 2.0;
+        let to_window = Map::moved(self.window_at.0 * room * wide, self.window_at.1 * room * high);
+        let window = to_window.after(Map::linear(self.window, 0.0, 0.0, self.window));
+        let (middle_x, middle_y) = (wide / 2.0 - 0.5, high / 2.0 - 0.5);
+        let about = window.after(rotate).after(shift).after(shear).after(zoom).after(flip);
+        Map::moved(middle_x, middle_y).after(about).after(Map::moved(-middle_x, -middle_y))
+    }
+
+    /// The numbers of the changed picture, channels × height × width.
+    pub(super) fn apply(&self, picture: &Picture, scales: &[Scale; 3], numbers: &mut [f32]) {
+        let tone = self.tone(picture);
+        match picture.channels() {
+            1 => self.warp::<1>(picture, tone, scales, numbers),
+            _ => self.warp::<3>(picture, tone, scales, numbers),
+        }
+        self.cut(picture, scales, numbers);
+    }
+
+    /// Brightness and contrast as one multiplication and one addition.
+    fn tone(&self, picture: &Picture) -> Option<(f32, f32)> {
+        if self.brightness == 1.0 && self.contrast == 1.0 {
+            return None;
+        }
+        let mean = if self.contrast == 1.0 { 0.0 } else { picture.mean() };
+        let add = mean * (1.0 - self.contrast) * self.brightness;
+        Some(((self.brightness * self.contrast) as f32, add as f32))
+    }
+
+    fn warp<const C: usize>(
+        &self,
+        picture: &Picture,
+        tone: Option<(f32, f32)>,
+        scales: &[Scale; 3],
+        numbers: &mut [f32],
+    ) {
+        let (width, height) = (picture.width(), picture.height());
+        let map = self.map(width, height);
+        let source = Source::<C> {
+            pixels: picture.pixels().as_chunks::<C>().0,
+            width,
+            height,
+            fill: self.fill,
+            value: [self.fill_value; C],
+        };
+        let plane = width * height;
+        for row in 0..height {
+            let (start_x, start_y) = (map.b * row as f64 + map.c, map.e * row as f64 + map.f);
+            for column in 0..width {
+                let (x, y) = (map.a * column as f64 + start_x, map.d * column as f64 + start_y);
+                let values = source.at(x, y);
+                for (channel, value) in values.into_iter().enumerate() {
+                    let toned = tone.map_or(value, |(multiply, add)| (value * multiply + add).clamp(0.0, 255.0));
+                    numbers[channel * plane + row * width + column] = scales[channel].of(toned);
+                }
+            }
+        }
+    }
+
+    fn cut(&self, picture: &Picture, scales: &[Scale; 3], numbers: &mut [f32]) {
+        let Some((share, (x, y))) = self.cut_out else { return };
+        let (width, height) = (picture.width(), picture.height());
+        let side = ((width.min(height) as f64 * share).round() as usize).max(1);
+        // The middle is anywhere in the picture, so that the square may stand over its edge.
+        let span = |at: f64, length: usize| {
+            let first = (at * length as f64) as i64 - side as i64 / 2;
+            first.max(0) as usize..((first + side as i64).max(0) as usize).min(length)
+        };
+        let (columns, rows) = (span(x, width), span(y, height));
+        for (plane, scale) in numbers.chunks_exact_mut(width * height).zip(scales) {
+            for row in rows.clone() {
+                plane[row * width..][columns.clone()].fill(scale.of(self.fill_value));
+            }
+        }
+    }
+}
+
+/// Where values come from.
+struct Source<'a, const C: usize> {
+    pixels: &'a [[u8; C]],
+    width: usize,
+    height: usize,
+    fill: Fill,
+    value: [f32; C],
+}
+
+impl<const C: usize> Source<'_, C> {
+    /// The value between four pixels.
+    fn at(&self, x: f64, y: f64) -> [f32; C] {
+        let (left, top) = (x.floor(), y.floor());
+        let (right_share, lower_share) = ((x - left) as f32, (y - top) as f32);
+        let (left, top) = (left as i64, top as i64);
+        let inside = left >= 0 && top >= 0 && left + 1 < self.width as i64 && top + 1 < self.height as i64;
+        let corners = if inside {
+            let upper = top as usize * self.width + left as usize;
+            let lower = upper + self.width;
+            [upper, upper + 1, lower, lower + 1].map(|at| self.pixels[at].map(f32::from))
+        } else {
+            [
+                self.beyond(left, top),
+                self.beyond(left + 1, top),
+                self.beyond(left, top + 1),
+                self.beyond(left + 1, top + 1),
+            ]
+        };
+        std::array::from_fn(|channel| {
+            let [upper_left, upper_right, lower_left, lower_right] = corners.map(|corner| corner[channel]);
+            let upper = upper_left + (upper_right - upper_left) * right_share;
+            let lower = lower_left + (lower_right - lower_left) * right_share;
+            upper + (lower - upper) * lower_share
+        })
+    }
+
+    /// The pixel there, or what is seen instead of it.
+    fn beyond(&self, x: i64, y: i64) -> [f32; C] {
+        match (self.fill.place(x, self.width), self.fill.place(y, self.height)) {
+            (Some(x), Some(y)) => self.pixels[y * self.width + x].map(f32::from),
+            _ => self.value,
+        }
+    }
+}
+
+impl Fill {
+    /// Which of `length` pixels stands for the one at `at`; none is the fill value.
+    fn place(self, at: i64, length: usize) -> Option<usize> {
+        let last = length as i64 - 1;
+        let place = match self {
+            Self::Nearest => at.clamp(0, last),
+            Self::Constant => (0..=last).contains(&at).then_some(at)?,
+            Self::Wrap => at.rem_euclid(length as i64),
+            Self::Reflect => {
+                let around = at.rem_euclid(2 * length as i64);
+                around.min(2 * length as i64 - 1 - around)
+            }
+        };
+        Some(place as usize)
+    }
+}
