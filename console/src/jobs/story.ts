@@ -36,6 +36,11 @@ export function beginning(): Story {
   return { attempt: 0, stages: [], curves: [], log: [] }
 }
 
+/// The story as it stands; what is gathered later does not change it, but for the points of its curves.
+export function soFar(story: Story): Story {
+  return { ...story, stages: story.stages.map((stage) => ({ ...stage })), curves: [...story.curves], log: [...story.log] }
+}
+
 /// Takes one more event in. A new attempt begins its stages and curves anew; the log of the earlier one stays.
 export function take(story: Story, line: Extract<EventLine, { line: 'event' }>): void {
   const { event, attempt } = line
