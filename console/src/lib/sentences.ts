@@ -1,7 +1,8 @@
 // Sentences of the server in another language, by template: `{name} has no value in any row` with what stands for the
 // braces kept as it is. Pure, so that the tests call it as it is.
 
-/// Templates and their translations. A placeholder that begins with `told` holds a sentence itself.
+/// Templates and their translations. The placeholder `number` stands for digits; one that begins with `told` holds a
+/// sentence itself, or a list of them.
 export type Sentences = Record<string, string>
 
 interface Template {
@@ -17,11 +18,22 @@ export function translator(sentences: Sentences): (text: string) => string | und
     // The one that says most by itself is the right one.
     .sort((a, b) => b.pattern.source.length - a.pattern.source.length)
 
-  return function tell(text: string): string | undefined {
+  /// Reasons stand behind each other with `; `, marks with `, `.
+  function list(text: string): string | undefined {
+    for (const [mark, joint] of [['; ', '；'], [', ', '、']] as const) {
+      const told = text.split(mark).map(tell)
+      if (told.length > 1 && !told.includes(undefined)) return told.join(joint)
+    }
+    return undefined
+  }
+
+  return tell
+
+  function tell(text: string): string | undefined {
     for (const { pattern, names, translation } of templates) {
       const values = pattern.exec(text)?.slice(1)
       if (!values) continue
-      const told = values.map((value, at) => (names[at]?.startsWith('told') ? tell(value) : value))
+      const told = values.map((value, at) => (names[at]?.startsWith('told') ? (list(value) ?? tell(value)) : value))
       if (told.includes(undefined)) continue
       return translation.replace(/\{(\w+)\}/g, (_, name: string) => told[names.indexOf(name)] ?? '')
     }
@@ -39,6 +51,8 @@ export function placeholdersOf(template: string): string[] {
 }
 
 function compiled(template: string, translation: string): Template {
-  const source = literals(template).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.+?)')
-  return { pattern: new RegExp(`^${source}$`, 's'), names: placeholdersOf(template), translation }
+  const names = placeholdersOf(template)
+  const parts = literals(template).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  const source = parts.map((part, at) => (at === 0 ? '' : names[at - 1] === 'number' ? '(\\d+)' : '(.+?)') + part).join('')
+  return { pattern: new RegExp(`^${source}$`, 's'), names, translation }
 }
