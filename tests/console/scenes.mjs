@@ -53,6 +53,11 @@ export function scenes(server) {
     await page.waitForTimeout(1_500)
   }
   const list = {
+    'away': ['/', async (page) => {
+      await page.route('**/api/**', (route) => route.abort())
+      await page.reload()
+      await page.waitForTimeout(700)
+    }],
     'data.warnings': ['/data/cities/1'],
     'data.warnings.preview': ['/data/cities/1?tab=preview'],
     'data.chosen': ['/data', async (page) => {
@@ -134,16 +139,11 @@ export const empty = ['/', '/data', '/train', '/jobs', '/models', '/audit', '/ac
   inside: true,
 }))
 
-/// What stands outside of everything: a refused key, a server that is away.
+/// What strangers see beside the plain page.
 export const outside = [
   { name: 'sign-in.refused', at: '/sign-in', act: async (page) => {
     await page.locator('input[type=password]').fill('mk_wrong')
     await page.locator('button[type=submit]').click()
-    await page.waitForTimeout(700)
-  } },
-  { name: 'away', at: '/', act: async (page) => {
-    await page.route('**/api/**', (route) => route.abort())
-    await page.reload()
     await page.waitForTimeout(700)
   } },
 ]
