@@ -51,7 +51,10 @@ pub(crate) fn appraise(
     let metric = shop.spec.recipe.chosen_metric();
     let validation = validate(shop, parts, fit, scores, watch)?;
     watch.progress("evaluate", 0, 3);
-    let training = shop.outcome(&parts.training, shop.raw_scores(fit, &parts.training)?);
+    let training = match fit.learnt.model.in_sample() {
+        Some(predicted) => Outcome { truth: shop.target.take(&parts.training), predicted: predicted.to_vec() },
+        None => shop.outcome(&parts.training, shop.raw_scores(fit, &parts.training)?),
+    };
     let training = shop.metrics(&training);
     stop_if_cancelled(watch)?;
     watch.progress("evaluate", 1, 3);

@@ -87,6 +87,15 @@ impl Model {
         }
     }
 
+    /// What the model predicts of the rows that it learnt from (probabilities for a binary task), when that is known
+    /// without computing it again.
+    pub(crate) fn in_sample(&self) -> Option<&[f64]> {
+        match self {
+            Self::Linear(_) => None,
+            Self::Trees(trees) => trees.in_sample(),
+        }
+    }
+
     /// The model as ONNX bytes, see [`meuse_core::bundle`] for input and outputs.
     pub fn to_onnx(&self, task: Task) -> Result<Vec<u8>, Error> {
         match self {

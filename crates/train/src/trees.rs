@@ -15,6 +15,7 @@ pub struct Trees {
     booster: Booster,
     description: Vec<Tree>,
     width: usize,
+    in_sample: Option<Vec<f64>>,
 }
 
 /// One tree; the first node is the root.
@@ -56,9 +57,14 @@ pub enum Node {
 }
 
 impl Trees {
-    /// A booster over `width` features, and what its text describes.
-    pub(crate) fn new(booster: Booster, description: Vec<Tree>, width: usize) -> Self {
-        Self { booster, description, width }
+    /// A booster over `width` features, what its text describes, and what it predicts of the rows that it learnt from.
+    pub(crate) fn new(booster: Booster, description: Vec<Tree>, width: usize, in_sample: Option<Vec<f64>>) -> Self {
+        Self { booster, description, width, in_sample }
+    }
+
+    /// What the model predicts of the rows that it learnt from (probabilities for a binary task), when that is known.
+    pub(crate) fn in_sample(&self) -> Option<&[f64]> {
+        self.in_sample.as_deref()
     }
 
     /// The trees, in the order in which their leaves are summed.

@@ -42,7 +42,10 @@ fn check_missing(missing: &[String], dialect: &Dialect) -> Result<(), Error> {
 fn convert(work: &Work, csv: &Csv) -> Result<Vec<Derived>, Error> {
     let reader = csv.reader(&work.spec.options.missing)?;
     work.watch.progress("find types", 0, 0);
-    let sampled = types::sample(work.connection, &reader, csv.names.len())?;
+    let sampled = match plain::sample(csv, &work.spec.options.missing)? {
+        Some(sampled) => sampled,
+        None => types::sample(work.connection, &reader, csv.names.len())?,
+    };
     let guessed: Option<Vec<ColumnType>> = sampled.iter().copied().collect();
     if let Some(guessed) = guessed {
         match write_as(work, csv, &reader, &guessed) {

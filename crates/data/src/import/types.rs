@@ -14,7 +14,7 @@ const CANDIDATES: [ColumnType; 5] =
     [ColumnType::Integer, ColumnType::Number, ColumnType::Boolean, ColumnType::Date, ColumnType::Timestamp];
 
 /// Rows that are looked at to find each column's first candidate.
-const SAMPLE: usize = 10_000;
+pub(super) const SAMPLE: usize = 10_000;
 
 /// DuckDB's time to plan a query grows with the square of the number of its aggregates.
 const TESTS_AT_ONCE: usize = 300;

@@ -132,7 +132,8 @@ pub(super) fn train(recipe: &recipe::Lightgbm, context: &Context<'_>, library: &
     };
     let Setting { rate, .. } = choice.setting;
     let note = format!("{}, rate {rate}, {rounds} rounds; {}", choice.setting, choice.note);
-    Ok(Trained { model: booster.text_until(-1)?, notes: vec![note], out_of_fold })
+    let in_sample = Some(booster.of_training_rows()?);
+    Ok(Trained { model: booster.text_until(-1)?, notes: vec![note], out_of_fold, in_sample })
 }
 
 /// Why nothing can be chosen by cross-validation, when so.

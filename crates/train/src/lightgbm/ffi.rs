@@ -57,6 +57,8 @@ functions! {
     update = "LGBM_BoosterUpdateOneIter": fn(Handle, *mut c_int) -> c_int;
     metric_count = "LGBM_BoosterGetEvalCounts": fn(Handle, *mut c_int) -> c_int;
     metrics = "LGBM_BoosterGetEval": fn(Handle, c_int, *mut c_int, *mut c_double) -> c_int;
+    prediction_count = "LGBM_BoosterGetNumPredict": fn(Handle, c_int, *mut i64) -> c_int;
+    predictions = "LGBM_BoosterGetPredict": fn(Handle, c_int, *mut i64, *mut c_double) -> c_int;
     save = "LGBM_BoosterSaveModelToString": fn(Handle, c_int, c_int, c_int, i64, *mut i64, *mut c_char) -> c_int;
     load = "LGBM_BoosterLoadModelFromString": fn(*const c_char, *mut c_int, *mut Handle) -> c_int;
     predict = "LGBM_BoosterPredictForMat":
@@ -301,6 +303,22 @@ impl Booster {
         self.library
             .call(|functions| unsafe { (functions.metrics)(self.handle, 1, &raw mut written, values.as_mut_ptr()) })?;
         Ok(values[0])
+    }
+
+    /// What all rounds so far predict of the training rows, which boosting has summed up on its way: probabilities for
+    /// a binary task.
+    pub(crate) fn of_training_rows(&self) -> Result<Vec<f64>, Error> {
+        const TRAINING: c_int = 0;
+        let mut count = 0_i64;
+        // SAFETY: the out-pointer is valid for the call.
+        self.library
+            .call(|functions| unsafe { (functions.prediction_count)(self.handle, TRAINING, &raw mut count) })?;
+        let mut predictions = vec![f64::NAN; count.max(0) as usize];
+        // SAFETY: the library writes as many values as it has just said, and there is room for that many.
+        self.library.call(|functions| unsafe {
+            (functions.predictions)(self.handle, TRAINING, &raw mut count, predictions.as_mut_ptr())
+        })?;
+        Ok(predictions)
     }
 
     /// LightGBM's text of the first rounds of the model; −1 is all.

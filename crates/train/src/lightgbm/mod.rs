@@ -71,7 +71,7 @@ pub fn learn(parameters: &recipe::Lightgbm, context: &Context<'_>) -> Result<Lea
     let booster = Booster::from_text(&library, &trained.model, context.training.x.width)?;
     let description = parsed.into_iter().map(|tree| tree.tree).collect();
     Ok(Learnt {
-        model: Model::Trees(Trees::new(booster, description, context.training.x.width)),
+        model: Model::Trees(Trees::new(booster, description, context.training.x.width, trained.in_sample)),
         notes: trained.notes,
         explanation: Explanation { gains, ..Explanation::default() },
         out_of_fold: trained.out_of_fold,
@@ -84,6 +84,8 @@ struct Trained {
     model: String,
     notes: Vec<String>,
     out_of_fold: Option<Vec<f64>>,
+    /// What the model predicts of its training rows, when boosting knows it: all of its rounds were kept.
+    in_sample: Option<Vec<f64>>,
 }
 
 fn manual(recipe: &recipe::Lightgbm, context: &Context<'_>, library: &Library) -> Result<Trained, Error> {
@@ -105,7 +107,9 @@ fn manual(recipe: &recipe::Lightgbm, context: &Context<'_>, library: &Library) -
         None => format!("{} rounds", boosted.rounds),
     };
     let kept = boosted.best.map_or(-1, |(round, _)| round as i32);
-    Ok(Trained { model: booster.text_until(kept)?, notes: vec![note], out_of_fold: None })
+    let kept_all = boosted.best.is_none_or(|(round, _)| round == boosted.rounds);
+    let in_sample = if kept_all { Some(booster.of_training_rows()?) } else { None };
+    Ok(Trained { model: booster.text_until(kept)?, notes: vec![note], out_of_fold: None, in_sample })
 }
 
 /// A sample as LightGBM holds it; validation rows share the bins of the training rows.

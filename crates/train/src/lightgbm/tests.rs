@@ -315,6 +315,31 @@ fn too_few_rows_or_positives_are_not_cross_validated_for_capacity() {
 }
 
 #[test]
+fn what_boosting_knows_of_its_training_rows_is_what_the_model_predicts_of_them() {
+    let stopping = Lightgbm { num_iterations: Some(400), early_stopping_round: Some(5), ..small() };
+    for (recipe, task, is_known) in [
+        (small(), Task::Binary, true),
+        (small(), Task::Regression, true),
+        (Lightgbm::default(), Task::Binary, true),
+        (stopping, Task::Binary, false),
+    ] {
+        let training = sample(task, 600, 3);
+        let validation = sample(task, 200, 4);
+        let stops_early = recipe.early_stopping_round.is_some();
+        let learnt = train(&recipe, task, &training, stops_early.then_some(&validation)).expect("goes well");
+        let predicted = learnt.model.in_sample();
+        assert_eq!(predicted.is_some(), is_known, "{:?}", learnt.notes);
+        let Some(predicted) = predicted else { continue };
+        let raw = learnt.model.raw_scores(&training.x).expect("scores");
+        assert_eq!(predicted.len(), raw.len());
+        for (known, raw) in predicted.iter().zip(raw) {
+            let again = if task == Task::Binary { crate::evaluate::probability(raw) } else { raw };
+            assert!((known - again).abs() <= 1e-12 * again.abs().max(1.0), "{known} and {again}");
+        }
+    }
+}
+
+#[test]
 fn a_cancelled_training_ends_with_that_word() {
     let (training, native) = (sample(Task::Binary, 500, 3), native());
     for recipe in [small(), Lightgbm::default()] {

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::columns::Column;
-
 /// How lines end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineEnd {
@@ -21,12 +19,26 @@ pub(super) struct Rows {
     pub(super) line_end: Option<LineEnd>,
 }
 
-/// Pushes every cell into its column; `None` at the first thing that is not plain.
-pub(super) fn read(text: &str, delimiter: u8, missing: &[String], columns: &mut [Column]) -> Option<Rows> {
+/// What takes the cells of a column.
+pub(super) trait Sink {
+    /// Takes a missing cell.
+    fn push_missing(&mut self);
+    /// Takes a cell that is not missing; `None` when it is not plain.
+    fn push(&mut self, cell: &str) -> Option<()>;
+}
+
+/// Pushes every cell of the first rows, `most` of them, into its column; `None` at the first thing that is not plain.
+pub(super) fn read<S: Sink>(
+    text: &str,
+    delimiter: u8,
+    missing: &[String],
+    columns: &mut [S],
+    most: usize,
+) -> Option<Rows> {
     let mut lexer = Lexer::new(text, delimiter);
     let mut rows = Rows::default();
     let (last, others) = columns.split_last_mut()?;
-    while lexer.at < text.len() {
+    while lexer.at < text.len() && rows.count < most {
         for column in others.iter_mut() {
             push(column, &lexer.cell()?, missing)?;
             lexer.delimiter()?;
@@ -49,7 +61,7 @@ pub(super) fn read(text: &str, delimiter: u8, missing: &[String], columns: &mut 
     Some(rows)
 }
 
-fn push(column: &mut Column, cell: &str, missing: &[String]) -> Option<()> {
+fn push(column: &mut impl Sink, cell: &str, missing: &[String]) -> Option<()> {
     if cell.is_empty() || missing.iter().any(|mark| mark == cell) {
         column.push_missing();
         return Some(());
@@ -133,11 +145,12 @@ impl<'a> Lexer<'a> {
 mod tests {
     use meuse_core::schema::ColumnType;
 
+    use super::super::columns::Column;
     use super::*;
 
     fn rows(text: &str, width: usize) -> Option<Rows> {
         let mut columns: Vec<Column> = (0..width).map(|_| Column::new(ColumnType::Text, 4)).collect();
-        read(text, b',', &["NA".to_owned()], &mut columns)
+        read(text, b',', &["NA".to_owned()], &mut columns, usize::MAX)
     }
 
     #[test]

@@ -10,6 +10,8 @@ use duckdb::arrow::array::{
 };
 use meuse_core::schema::ColumnType;
 
+use super::cells::Sink;
+
 /// A column under construction.
 pub(super) enum Column {
     Integer(Int64Builder),
@@ -33,8 +35,20 @@ impl Column {
         }
     }
 
-    /// Adds a missing cell.
-    pub(super) fn push_missing(&mut self) {
+    pub(super) fn finish(self) -> ArrayRef {
+        match self {
+            Self::Integer(mut builder) => Arc::new(builder.finish()),
+            Self::Number(mut builder) => Arc::new(builder.finish()),
+            Self::Boolean(mut builder) => Arc::new(builder.finish()),
+            Self::Date(mut builder) => Arc::new(builder.finish()),
+            Self::Timestamp(mut builder) => Arc::new(builder.finish()),
+            Self::Text(mut builder) => Arc::new(builder.finish()),
+        }
+    }
+}
+
+impl Sink for Column {
+    fn push_missing(&mut self) {
         match self {
             Self::Integer(builder) => builder.append_null(),
             Self::Number(builder) => builder.append_null(),
@@ -45,8 +59,8 @@ impl Column {
         }
     }
 
-    /// Adds a cell that is not missing; `None` when it is not written in the usual way of the type.
-    pub(super) fn push(&mut self, cell: &str) -> Option<()> {
+    /// `None` when it is not written in the usual way of the type.
+    fn push(&mut self, cell: &str) -> Option<()> {
         let bytes = cell.as_bytes();
         match self {
             Self::Integer(builder) => builder.append_value(integer(bytes)?),
@@ -57,17 +71,6 @@ impl Column {
             Self::Text(builder) => builder.append_value(cell),
         }
         Some(())
-    }
-
-    pub(super) fn finish(self) -> ArrayRef {
-        match self {
-            Self::Integer(mut builder) => Arc::new(builder.finish()),
-            Self::Number(mut builder) => Arc::new(builder.finish()),
-            Self::Boolean(mut builder) => Arc::new(builder.finish()),
-            Self::Date(mut builder) => Arc::new(builder.finish()),
-            Self::Timestamp(mut builder) => Arc::new(builder.finish()),
-            Self::Text(mut builder) => Arc::new(builder.finish()),
-        }
     }
 }
 
@@ -95,7 +98,7 @@ fn no_leading_zero(digits: &[u8]) -> bool {
     digits.len() == 1 || digits.first() != Some(&b'0')
 }
 
-fn integer(cell: &[u8]) -> Option<i64> {
+pub(super) fn integer(cell: &[u8]) -> Option<i64> {
     let (negative, of_digits) = signed(cell);
     let value = digits(of_digits).filter(|_| no_leading_zero(of_digits))?;
     Some(if negative { -value } else { value })
@@ -116,7 +119,7 @@ const POWERS: [f64; 23] = [
 /// Up to here a 64-bit float holds every whole number.
 const EXACT: i64 = 1 << 53;
 
-fn number(cell: &str) -> Option<f64> {
+pub(super) fn number(cell: &str) -> Option<f64> {
     let (negative, unsigned) = signed(cell.as_bytes());
     let point = unsigned.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(unsigned.len());
     let (whole, rest) = unsigned.split_at(point);
@@ -163,7 +166,7 @@ fn ordinary(cell: &str) -> Option<f64> {
     cell.parse().ok().filter(|value: &f64| value.is_normal())
 }
 
-fn boolean(cell: &[u8]) -> Option<bool> {
+pub(super) fn boolean(cell: &[u8]) -> Option<bool> {
     if cell.eq_ignore_ascii_case(b"true") {
         return Some(true);
     }
@@ -173,7 +176,7 @@ fn boolean(cell: &[u8]) -> Option<bool> {
 const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /// Days since 1970 of `2026-11-23`.
-fn date(cell: &[u8]) -> Option<i32> {
+pub(super) fn date(cell: &[u8]) -> Option<i32> {
     let &[a, b, c, d, b'-', e, f, b'-', g, h] = cell else { return None };
     let (year, month, day) = (digits(&[a, b, c, d])?, digits(&[e, f])?, digits(&[g, h])?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -190,7 +193,7 @@ fn date(cell: &[u8]) -> Option<i32> {
 
 /// Microseconds since 1970 of `2026-11-23 10:14:00`, with `T` for the space or a fraction of up to six digits, or of a
 /// date alone.
-fn timestamp(cell: &[u8]) -> Option<i64> {
+pub(super) fn timestamp(cell: &[u8]) -> Option<i64> {
     let (day, time) = cell.split_at_checked(10)?;
     let midnight = i64::from(date(day)?) * 86_400_000_000;
     if time.is_empty() {

@@ -12,6 +12,7 @@ mod blocks;
 mod cells;
 mod columns;
 mod parquet_file;
+mod sample;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +27,8 @@ use self::columns::Column;
 use self::parquet_file::{Encoder, ParquetFile};
 use super::source::Csv;
 use crate::{Error, Watch};
+
+pub(super) use self::sample::sample;
 
 const STAGE: &str = "write table";
 
@@ -60,7 +63,7 @@ impl Job<'_> {
     /// Writes the Parquet file and says how many rows it has; `None` when the file is not plain, and then what was
     /// written is of no use.
     pub(super) fn write(&self) -> Result<Option<usize>, Error> {
-        if !self.is_plain_dialect() {
+        if !is_plain_dialect(self.csv) {
             return Ok(None);
         }
         match self.run() {
@@ -68,15 +71,6 @@ impl Job<'_> {
             Err(Stop::NotPlain) => Ok(None),
             Err(Stop::Failed(error)) => Err(error),
         }
-    }
-
-    fn is_plain_dialect(&self) -> bool {
-        let dialect = &self.csv.dialect;
-        self.csv.skip == 0
-            && dialect.delimiter.is_ascii()
-            && !matches!(dialect.delimiter, '"' | '\r' | '\n')
-            && dialect.quote == '"'
-            && dialect.escape == '"'
     }
 
     fn run(&self) -> Result<usize, Stop> {
@@ -161,6 +155,15 @@ impl Job<'_> {
     }
 }
 
+fn is_plain_dialect(csv: &Csv) -> bool {
+    let dialect = &csv.dialect;
+    csv.skip == 0
+        && dialect.delimiter.is_ascii()
+        && !matches!(dialect.delimiter, '"' | '\r' | '\n')
+        && dialect.quote == '"'
+        && dialect.escape == '"'
+}
+
 /// What a worker needs to know of the file.
 struct Reading<'a> {
     types: &'a [ColumnType],
@@ -176,7 +179,7 @@ impl Reading<'_> {
         let text = std::str::from_utf8(&block.bytes).map_err(|_| Stop::NotPlain)?;
         let room = (block.bytes.len() / SHORT_RECORD).min(1 << 16);
         let mut columns: Vec<Column> = self.types.iter().map(|of| Column::new(*of, room)).collect();
-        let rows = cells::read(text, self.delimiter, self.missing, &mut columns).ok_or(Stop::NotPlain)?;
+        let rows = cells::read(text, self.delimiter, self.missing, &mut columns, usize::MAX).ok_or(Stop::NotPlain)?;
         Ok((encoder.encode(block.number, columns)?, rows))
     }
 }
