@@ -7,6 +7,16 @@ CACHE=${XDG_CACHE_HOME:-${HOME:?HOME is not set: say where things may be kept, f
 # Built things stay outside the checkout, so that a second clone finds every dependency compiled.
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$CACHE/target}
 
+# What torch-sys is built against: by its place in the cache and not by the link of this checkout, since another path
+# would have it built again, which takes minutes. So would files of patches/ that look new, as all do in a fresh checkout:
+# cargo judges them by their date. (A change of theirs comes with a new version in their Cargo.toml.) libtorch is not
+# there before `scripts/setup --deep`.
+find_libtorch() {
+    find "$CHECKOUT/patches" -type f -exec touch --date=2026-01-01 {} +
+    [[ ! -e $CHECKOUT/vendor/libtorch ]] || LIBTORCH=$(realpath -- "$CHECKOUT/vendor/libtorch")
+    export LIBTORCH
+}
+
 NAME=$(basename -- "$0")
 
 say() { printf '%s: %s\n' "$NAME" "$*"; }

@@ -3,7 +3,10 @@
 Needs nothing but Python 3.11. Downloads are kept in a cache outside the checkout and are verified again before every
 use. Nothing reaches vendor/ before every archive that is needed has been verified; each file then arrives by rename.
 
-Usage: native.py [--lock FILE] [--vendor DIR] [--cache DIR]
+A library of a group is taken only when the group is asked for. It is large, so it is unpacked once into the cache, and
+vendor/ gets symbolic links to it: vendor/lib/FILE, and vendor/NAME to its whole folder where it has a tree.
+
+Usage: native.py [--group NAME]... [--lock FILE] [--vendor DIR] [--cache DIR]
 """
 
 import argparse
@@ -11,6 +14,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -30,22 +34,29 @@ class Stop(Exception):
 
 def main():
     arguments = parse_arguments()
-    libraries = read_lock(arguments.lock)
-    arguments.vendor.mkdir(parents=True, exist_ok=True)
-    with locked(arguments.vendor / ".lock"):
-        missing = [library for library in libraries if not is_installed(library, arguments.vendor)]
+    libraries = chosen(read_lock(arguments.lock), arguments.group)
+    vendor, cache = arguments.vendor, arguments.cache
+    vendor.mkdir(parents=True, exist_ok=True)
+    with locked(vendor / ".lock"):
+        missing = [library for library in libraries if not is_installed(library, vendor, cache)]
         if missing:
-            arguments.cache.mkdir(parents=True, exist_ok=True)
-            with locked(arguments.cache / ".lock"):
-                archives = [obtain(library, arguments.cache) for library in missing]
-            for library, archive in zip(missing, archives):
-                install(library, archive, arguments.vendor)
+            cache.mkdir(parents=True, exist_ok=True)
+            with locked(cache / ".lock"):
+                unpacked = [library for library in missing if "group" in library and is_unpacked(library, cache)]
+                archives = [obtain(library, cache) for library in missing if library not in unpacked]
+                for library, archive in zip([one for one in missing if one not in unpacked], archives):
+                    place = shared(library, cache) if "group" in library else vendor
+                    install(library, archive, place)
+            for library in missing:
+                if "group" in library:
+                    link(library, vendor, cache)
     names = ", ".join(f"{library['name']} {library['version']}" for library in libraries)
     say(f"native libraries: {names}" + ("" if missing else " (nothing to do)"))
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--group", action="append", default=[])
     parser.add_argument("--lock", type=Path, default=CHECKOUT / "native.lock")
     parser.add_argument("--vendor", type=Path, default=CHECKOUT / "vendor")
     parser.add_argument("--cache", type=Path, default=cache_root() / "native")
@@ -64,15 +75,61 @@ def read_lock(path):
     return lock["library"]
 
 
-def is_installed(library, vendor):
+def chosen(libraries, groups):
+    """Those of no group, and those of the groups that are asked for."""
+    known = {library["group"] for library in libraries if "group" in library}
+    for group in groups:
+        if group not in known:
+            raise Stop(f"native.lock has no group `{group}`; it has: {', '.join(sorted(known)) or 'none'}")
+    return [library for library in libraries if library.get("group") in [None, *groups]]
+
+
+def is_installed(library, vendor, cache):
     """True when every file, link and notice stands where it belongs; files are compared by hash, not by date."""
+    if "group" not in library:
+        return is_unpacked_in(library, vendor)
+    linked = all(link_target(path) == str(target) for path, target in links(library, vendor, cache))
+    return linked and is_unpacked(library, cache)
+
+
+def is_unpacked(library, cache):
+    return is_unpacked_in(library, shared(library, cache))
+
+
+def is_unpacked_in(library, vendor):
     for file in library["file"]:
         path = vendor / "lib" / file["install"]
         if not path.is_file() or path.stat().st_size != file["size"] or sha256(path) != file["sha256"]:
             return False
         if any(link_target(vendor / "lib" / link) != file["install"] for link in file.get("links", [])):
             return False
+    if any(not (vendor / tree["install"] / ".complete").is_file() for tree in library.get("tree", [])):
+        return False
     return all((notices(library, vendor) / notice["install"]).is_file() for notice in library["notice"])
+
+
+def shared(library, cache):
+    """The folder of a library that all checkouts share; another archive has another folder."""
+    return cache.absolute() / f"{library['name']}-{library['version']}-{library['archive_sha256'][:12]}"
+
+
+def links(library, vendor, cache):
+    """Each link in vendor/ to a shared library, and what it points to."""
+    home = shared(library, cache)
+    made = [(vendor / "lib" / file["install"], home / "lib" / file["install"]) for file in library["file"]]
+    made += [(notices(library, vendor), notices(library, home))]
+    if "tree" in library:
+        made += [(vendor / library["name"], home)]
+    return made
+
+
+def link(library, vendor, cache):
+    for path, target in links(library, vendor, cache):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(target)
+        fresh.replace(path)
 
 
 def notices(library, vendor):
@@ -166,12 +223,17 @@ def retry(command, folder):
 
 
 def install(library, archive, vendor):
+    vendor.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".unpack-", dir=vendor) as folder:
         staging = Path(folder)
         with opened(archive) as read:
             for notice in library["notice"]:
                 unpack(read, notice["member"], staging / "notice")
                 move(staging / "notice", notices(library, vendor) / notice["install"])
+            for tree in library.get("tree", []):
+                unpack_tree(archive, tree["member"], staging / "tree")
+                shutil.rmtree(vendor / tree["install"], ignore_errors=True)
+                move(staging / "tree", vendor / tree["install"])
             for file in library["file"]:
                 unpack(read, file["member"], staging / "file")
                 if sha256(staging / "file") != file["sha256"]:
@@ -201,6 +263,20 @@ def unpack(read, member, target):
             sink.write(block)
         sink.flush()
         os.fsync(sink.fileno())
+
+
+def unpack_tree(archive, folder, target):
+    """Every file of a wheel below a folder; the archive was verified, and a path that climbs is refused all the same."""
+    with zipfile.ZipFile(archive) as wheel:
+        for member in wheel.infolist():
+            if member.is_dir() or not member.filename.startswith(folder):
+                continue
+            path = target / member.filename.removeprefix(folder)
+            if not path.resolve().is_relative_to(target.resolve()):
+                raise Stop(f"{member.filename} in {archive.name} leaves its folder: do not use this archive")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(wheel.read(member))
+    (target / ".complete").touch()
 
 
 def move(source, target):

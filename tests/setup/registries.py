@@ -16,6 +16,7 @@ TARBALL = "meuse-fixture-1.0.0.tgz"
 WHEEL_LIBRARY = b"a library from a wheel" * 1000
 TARBALL_LIBRARY = b"a library from a tarball" * 1000
 LICENSE = b"Do what you like.\n"
+HEADER = b"int answer(void);\n"
 
 
 def wheel():
@@ -23,6 +24,7 @@ def wheel():
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("fixture/libwheel.so.1", WHEEL_LIBRARY)
         archive.writestr("fixture/LICENSE", LICENSE)
+        archive.writestr("fixture/include/inner/answer.h", HEADER)
         about = "meuse_fixture-1.0.0.dist-info"
         archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: meuse-fixture\nVersion: 1.0.0\n")
         archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: py3-none-any\n")

@@ -58,6 +58,29 @@ sha256 = "{tarball_library_sha256}"
 [[library.notice]]
 member = "package/LICENSE"
 install = "LICENSE"
+[[library]]
+name = "large"
+version = "1"
+group = "deep"
+license = "0BSD"
+registry = "pypi"
+package = "meuse-fixture"
+package_version = "1.0.0"
+platform = "manylinux_2_28_x86_64"
+archive = "{wheel_name}"
+archive_size = {wheel_size}
+archive_sha256 = "{wheel_sha256}"
+[[library.file]]
+member = "fixture/libwheel.so.1"
+install = "liblarge.so"
+size = {wheel_library_size}
+sha256 = "{wheel_library_sha256}"
+[[library.tree]]
+member = "fixture/include/"
+install = "include"
+[[library.notice]]
+member = "fixture/LICENSE"
+install = "LICENSE"
 """
 
 
@@ -89,9 +112,10 @@ class NativeLibraries(unittest.TestCase):
             facts |= {f"{name}_size": len(content), f"{name}_sha256": registries.sha256(content)}
         (self.folder / "native.lock").write_text(LOCK.format(**facts | changed))
 
-    def command(self, vendor=None):
+    def command(self, vendor=None, groups=()):
         folders = ["--vendor", str(vendor or self.vendor), "--cache", str(self.cache)]
-        return [sys.executable, str(NATIVE), "--lock", str(self.folder / "native.lock"), *folders]
+        chosen = [word for group in groups for word in ("--group", group)]
+        return [sys.executable, str(NATIVE), "--lock", str(self.folder / "native.lock"), *folders, *chosen]
 
     def environment(self, online=True):
         mine = {
@@ -103,9 +127,9 @@ class NativeLibraries(unittest.TestCase):
         }
         return os.environ | mine
 
-    def run_setup(self, vendor=None, online=True):
+    def run_setup(self, vendor=None, online=True, groups=()):
         environment = self.environment(online)
-        return subprocess.run(self.command(vendor), env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(self.command(vendor, groups), env=environment, capture_output=True, text=True, timeout=120)
 
     def succeeds(self, **how):
         done = self.run_setup(**how)
@@ -172,6 +196,36 @@ class NativeLibraries(unittest.TestCase):
         (self.vendor / "lib/libwheel.so").unlink()
         self.succeeds(online=False)
         self.assert_complete(self.vendor)
+
+    def test_a_library_of_a_group_comes_only_when_it_is_asked_for(self):
+        self.succeeds()
+        self.assertFalse((self.vendor / "lib/liblarge.so").exists())
+        self.succeeds(groups=["deep"])
+        self.assert_large(self.vendor)
+        done = self.run_setup(groups=["depe"])
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no group `depe`; it has: deep", done.stderr)
+
+    def test_a_library_of_a_group_is_unpacked_once_for_all_checkouts(self):
+        self.succeeds(groups=["deep"])
+        clone = self.folder / "clone"
+        self.succeeds(vendor=clone, online=False, groups=["deep"])
+        self.assert_large(clone)
+        first, second = ((vendor / "lib/liblarge.so").resolve() for vendor in (self.vendor, clone))
+        self.assertEqual(first, second)
+        self.assertIn("nothing to do", self.succeeds(online=False, groups=["deep"]))
+
+    def test_a_damaged_library_of_a_group_is_unpacked_again(self):
+        self.succeeds(groups=["deep"])
+        (self.vendor / "lib/liblarge.so").resolve().write_bytes(b"")
+        (self.vendor / "large").unlink()
+        self.succeeds(online=False, groups=["deep"])
+        self.assert_large(self.vendor)
+
+    def assert_large(self, vendor):
+        self.assertEqual((vendor / "lib/liblarge.so").read_bytes(), registries.WHEEL_LIBRARY)
+        self.assertEqual((vendor / "large/include/inner/answer.h").read_bytes(), registries.HEADER)
+        self.assertEqual((vendor / "licenses/large/LICENSE").read_bytes(), registries.LICENSE)
 
     def test_two_at_once_both_succeed(self):
         both = [subprocess.Popen(self.command(), env=self.environment(), stdout=subprocess.DEVNULL) for _ in range(2)]

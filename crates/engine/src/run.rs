@@ -26,7 +26,7 @@ pub(crate) struct Input<'a> {
     pub(crate) shape: [i64; 2],
 }
 
-/// A column that the model fills, one value per row.
+/// A matrix that the model fills, as many values per row as it holds.
 pub(crate) struct Output<'a> {
     pub(crate) name: &'a CStr,
     pub(crate) data: &'a mut [f32],
@@ -110,10 +110,11 @@ pub(crate) fn run(
     let mut names = Vec::with_capacity(outputs.len());
     let mut columns = Vec::with_capacity(outputs.len());
     for output in outputs {
-        assert_eq!(output.data.len(), rows as usize, "an output has a value per row");
+        let columns_of_output = output.data.len() / rows as usize;
+        assert_eq!(output.data.len(), rows as usize * columns_of_output, "an output has whole rows");
         names.push(output.name.as_ptr());
         // SAFETY: the slice is borrowed for writing through this function, and no other value covers it.
-        columns.push(unsafe { Borrowed::new(memory, output.data.as_mut_ptr(), [rows, 1])? });
+        columns.push(unsafe { Borrowed::new(memory, output.data.as_mut_ptr(), [rows, columns_of_output as i64])? });
     }
     let mut pointers: Vec<*mut sys::OrtValue> = columns.iter().map(|column| column.0).collect();
     let given = [given.0.cast_const()];

@@ -16,6 +16,7 @@ pub struct Session {
     model: ort::session::Session,
     memory: CpuMemory,
     width: usize,
+    outputs: usize,
     input: CString,
     raw: CString,
     probability: Option<CString>,
@@ -30,9 +31,9 @@ impl std::fmt::Debug for Session {
 /// What a model says about each row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
-    /// Log-odds, or the predicted value of a regression; one per row.
+    /// Log-odds, or the predicted value of a regression; one per row, or one per class of each row.
     pub raw: Vec<f32>,
-    /// The probability of the positive class, for a binary task; one per row.
+    /// The probability of the positive class, one per row, or of each class of each row; none for a regression.
     pub probability: Option<Vec<f32>>,
 }
 
@@ -46,12 +47,13 @@ impl Session {
     pub fn open(onnx: &[u8], threads: usize) -> Result<Self, Error> {
         let session = commit(onnx, threads)?;
         let width = width_of(session.inputs())?;
-        check_outputs(session.outputs())?;
+        let outputs = outputs_of(session.outputs())?;
         let has = |name: &str| session.outputs().iter().any(|output| output.name() == name);
         let name = |name: &str| CString::new(name).expect("the names of a bundle hold no NUL");
         Ok(Self {
             memory: CpuMemory::new(&session)?,
             width,
+            outputs,
             input: name(INPUT),
             raw: name(RAW_SCORE),
             probability: has(PROBABILITY).then(|| name(PROBABILITY)),
@@ -64,6 +66,11 @@ impl Session {
         self.width
     }
 
+    /// Number of raw scores of a row: 1, or the number of classes.
+    pub fn outputs(&self) -> usize {
+        self.outputs
+    }
+
     /// The scores of every row.
     ///
     /// # Errors
@@ -72,8 +79,8 @@ impl Session {
         if features.width != self.width {
             return Err(Error::Width { expected: self.width, found: features.width });
         }
-        let mut raw = vec![0.0; features.rows];
-        let mut probability = self.probability.as_ref().map(|_| vec![0.0; features.rows]);
+        let mut raw = vec![0.0; features.rows * self.outputs];
+        let mut probability = self.probability.as_ref().map(|_| vec![0.0; features.rows * self.outputs]);
         if features.rows > 0 {
             let input =
                 Input { name: &self.input, data: &features.data, shape: [features.rows as i64, self.width as i64] };
@@ -120,17 +127,29 @@ fn width_of(inputs: &[Outlet]) -> Result<usize, Error> {
     }
 }
 
-fn check_outputs(outputs: &[Outlet]) -> Result<(), Error> {
-    if !outputs.iter().any(|output| output.name() == RAW_SCORE) {
+/// Number of raw scores of a row; probabilities are as many.
+fn outputs_of(outputs: &[Outlet]) -> Result<usize, Error> {
+    let Some(raw) = outputs.iter().find(|output| output.name() == RAW_SCORE) else {
         return Err(Error::Shape(format!("it has no output `{RAW_SCORE}`")));
-    }
-    for output in outputs.iter().filter(|output| [RAW_SCORE, PROBABILITY].contains(&output.name())) {
-        let shape: &[i64] = output.dtype().tensor_shape().map_or(&[], |shape| shape);
-        let fits = matches!((output.dtype().tensor_type(), shape), (Some(TensorElementType::Float32), [_, 1]));
-        if !fits {
-            let message = format!("its output `{}` is {} instead of f32 [rows, 1]", output.name(), output.dtype());
+    };
+    let count = columns_of(raw)?;
+    for output in outputs.iter().filter(|output| output.name() == PROBABILITY) {
+        if columns_of(output)? != count {
+            let message = format!("its output `{PROBABILITY}` is {} beside {count} raw scores", output.dtype());
             return Err(Error::Shape(message));
         }
     }
-    Ok(())
+    Ok(count)
+}
+
+fn columns_of(output: &Outlet) -> Result<usize, Error> {
+    let shape: &[i64] = output.dtype().tensor_shape().map_or(&[], |shape| shape);
+    match (output.dtype().tensor_type(), shape) {
+        (Some(TensorElementType::Float32), [_, columns]) if *columns > 0 => Ok(*columns as usize),
+        _ => {
+            let message =
+                format!("its output `{}` is {} instead of f32 [rows, outputs]", output.name(), output.dtype());
+            Err(Error::Shape(message))
+        }
+    }
 }

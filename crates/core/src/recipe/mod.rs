@@ -8,6 +8,7 @@ mod check;
 mod document;
 mod edit;
 mod edit_json;
+pub mod network;
 mod parse;
 mod starter;
 mod unique;

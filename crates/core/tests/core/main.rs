@@ -6,5 +6,6 @@ mod fuzz;
 #[path = "../../../../tests/fuzz/mutate.rs"]
 #[allow(dead_code)]
 mod mutate;
+mod networks;
 mod recipes;
 mod starters;

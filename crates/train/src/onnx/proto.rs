@@ -82,6 +82,9 @@ pub struct AttributeProto {
     /// The attribute's name.
     #[prost(string, tag = "1")]
     pub name: String,
+    /// A float.
+    #[prost(float, optional, tag = "2")]
+    pub f: Option<f32>,
     /// An integer.
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
@@ -108,6 +111,8 @@ pub struct AttributeProto {
 pub enum AttributeKind {
     /// None.
     Undefined = 0,
+    /// `f`.
+    Float = 1,
     /// `i`.
     Int = 2,
     /// `s`.
@@ -128,6 +133,8 @@ pub enum ElementType {
     Undefined = 0,
     /// 32-bit floats.
     Float = 1,
+    /// 64-bit integers.
+    Int64 = 7,
     /// 64-bit floats.
     Double = 11,
 }

@@ -1,0 +1,100 @@
+//! A neural network as data: a list of layers, or a graph of named ones, and how it is trained. No tensor is here.
+//!
+//! [`Network::graph`] infers every shape and parameter before anything starts, and its problems name the layer, the
+//! shape that it got and what it wants. The crate `deep` builds, trains and emits from the same [`Graph`].
+
+mod graph;
+mod initial;
+mod layer;
+mod parameters;
+mod shape;
+mod summary;
+mod training;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use graph::{Graph, Head, Input, Node};
+pub use initial::{Initial, Initialization, Initializer};
+pub use layer::{
+    Activation, ActivationLayer, Attention, BatchNorm, Conv1d, Conv2d, Dense, DepthwiseConv2d, Dropout, Embedding,
+    Layer, LayerKind, LayerNorm, Padding, Pair, Pool1d, Pool2d, Recurrent, TransformerEncoder,
+};
+pub use parameters::Parameter;
+pub use shape::{Window, shown};
+pub use training::{Adam, Cosine, EarlyStopping, Loss, Optimizer, Rmsprop, Schedule, Sgd, StepSchedule, WarmUp};
+
+/// A neural network and how it is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// What it reads. Default: one input, as preprocessing makes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<NetworkInput>,
+    /// The layers; the last one's output is the network's.
+    pub layers: Vec<Layer>,
+    /// How parameters begin where a layer does not say.
+    #[serde(default)]
+    pub initialization: Initialization,
+    /// What is made small. Default: `cross_entropy` for several classes, `binary_cross_entropy` for two,
+    /// `mean_squared_error` for a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
+    /// Share of each label that is spread over all classes (`cross_entropy`).
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub label_smoothing: f64,
+    /// Weights of the classes.
+    #[serde(default)]
+    pub class_weight: super::ClassWeight,
+    /// How each step changes the weights.
+    #[serde(default)]
+    pub optimizer: Optimizer,
+    /// How the learning rate changes.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// The largest norm of all gradients together; larger ones are scaled down to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-6, max = 1e6))]
+    pub clip_norm: Option<f64>,
+    /// How many times the training part is gone through.
+    #[serde(default = "default_epochs")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub epochs: u32,
+    /// Rows of a step.
+    #[serde(default = "default_batch")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub batch_size: u32,
+    /// When to stop before the last epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+}
+
+fn default_epochs() -> u32 {
+    10
+}
+
+fn default_batch() -> u32 {
+    32
+}
+
+/// One input of a network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkInput {
+    /// Its name, for `from` of layers.
+    pub name: String,
+    /// Its shape without the batch: `[features]`, `[steps, features]`, `[channels, height, width]`; of ids `[steps]`.
+    pub shape: Vec<u32>,
+    /// For ids: how many there are, 0 included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub ids: Option<u32>,
+}
+
+impl NetworkInput {
+    /// How many numbers of a row it takes.
+    pub fn width(&self) -> usize {
+        self.shape.iter().map(|side| *side as usize).product()
+    }
+}

@@ -1,0 +1,30 @@
+//! What a trained network answers for rows.
+
+use meuse_core::recipe::network::Graph;
+use tch::{Tensor, no_grad};
+
+use crate::Error;
+use crate::forward::forward;
+use crate::loader::{Plan, Rows, for_each_batch};
+use crate::weights::{Weights, numbers_of};
+
+/// Rows that are answered together.
+pub(crate) const BATCH: usize = 256;
+
+/// The outputs of all rows (rows × outputs), before the head that makes probabilities of them.
+///
+/// # Errors
+/// The one of a row that cannot be read.
+pub fn outputs(graph: &Graph, weights: &Weights, rows: &dyn Rows, loaders: usize) -> Result<Vec<f32>, Error> {
+    let order: Vec<u32> = (0..rows.count() as u32).collect();
+    let width = graph.width();
+    let plan = Plan { width, batch: BATCH, epoch: None, threads: loaders };
+    let mut all = Vec::with_capacity(order.len() * graph.outputs());
+    for_each_batch(rows, &order, plan, |batch| {
+        let count = batch.rows.len();
+        let x = Tensor::from_slice(&batch.numbers).reshape([count as i64, width as i64]);
+        all.extend(no_grad(|| numbers_of(&forward(graph, weights, &x, None))));
+        Ok(())
+    })?;
+    Ok(all)
+}

@@ -1,0 +1,271 @@
+//! What a network answers, layer by layer, in libtorch.
+
+use std::cell::RefCell;
+
+use meuse_core::recipe::network::{Activation, Graph, LayerKind, Node, Padding, Recurrent, Window};
+use tch::{Kind, Tensor};
+
+use crate::initialise::Chance;
+use crate::weights::Weights;
+
+/// The network's output for a batch of rows (rows × width), before its head. Training has a source of chance, for
+/// dropout: one of our own, since libtorch's belongs to the whole process.
+pub(crate) fn forward(graph: &Graph, weights: &Weights, rows: &Tensor, training: Option<&RefCell<Chance>>) -> Tensor {
+    let batch = rows.size()[0];
+    let mut values: Vec<Option<Tensor>> = Vec::with_capacity(graph.inputs.len() + graph.nodes.len());
+    for input in &graph.inputs {
+        let part = rows.narrow(1, input.offset as i64, input.width() as i64);
+        let value = part.reshape(sides(batch, &input.shape));
+        values.push(Some(if input.ids.is_some() { value.to_kind(Kind::Int64) } else { value }));
+    }
+    let last_use = last_uses(graph);
+    for (index, node) in graph.nodes.iter().enumerate() {
+        let from: Vec<&Tensor> = node.from.iter().filter_map(|value| values[*value].as_ref()).collect();
+        let value = Layer { node, weights, shape: graph.shape(node.from[0]), training }.apply(&from);
+        // What nobody reads any more is let go, so that answering needs no more memory than two layers do.
+        for read in &node.from {
+            if last_use[*read] == index {
+                values[*read] = None;
+            }
+        }
+        values.push(Some(value));
+    }
+    values.pop().flatten().expect("a graph has at least one layer")
+}
+
+/// For each value the last layer that reads it.
+fn last_uses(graph: &Graph) -> Vec<usize> {
+    let mut last = vec![usize::MAX; graph.inputs.len() + graph.nodes.len()];
+    for (index, node) in graph.nodes.iter().enumerate() {
+        for value in &node.from {
+            last[*value] = index;
+        }
+    }
+    last
+}
+
+fn sides(batch: i64, shape: &[usize]) -> Vec<i64> {
+    std::iter::once(batch).chain(shape.iter().map(|side| *side as i64)).collect()
+}
+
+struct Layer<'a> {
+    node: &'a Node,
+    weights: &'a Weights,
+    /// The shape that it reads.
+    shape: &'a [usize],
+    training: Option<&'a RefCell<Chance>>,
+}
+
+impl Layer<'_> {
+    fn own(&self, name: &str) -> &Tensor {
+        self.weights.of(&self.node.name, name)
+    }
+
+    fn maybe(&self, name: &str) -> Option<&Tensor> {
+        self.weights.maybe(&self.node.name, name)
+    }
+
+    fn apply(&self, from: &[&Tensor]) -> Tensor {
+        let input = from[0];
+        let value = match &self.node.kind {
+            LayerKind::Dense(_) => input.linear(self.own("weight"), self.maybe("bias")),
+            LayerKind::Conv1d(conv) => {
+                let (steps, kernel, stride) = (self.shape[0], conv.kernel as usize, conv.stride as usize);
+                let padded = pad(&input.transpose(1, 2), &[window(steps, kernel, stride, conv.padding)]);
+                let (weight, bias) = (self.own("weight"), self.maybe("bias"));
+                padded.conv1d(weight, bias, stride as i64, 0, 1, 1).transpose(1, 2)
+            }
+            LayerKind::Conv2d(conv) => {
+                self.conv2d(input, conv.kernel.sides(), conv.stride.sides(), conv.padding, i64::from(conv.groups))
+            }
+            LayerKind::DepthwiseConv2d(conv) => {
+                self.conv2d(input, conv.kernel.sides(), conv.stride.sides(), conv.padding, self.shape[0] as i64)
+            }
+            LayerKind::MaxPool1d(pool) => {
+                let (size, stride) = (i64::from(pool.size), i64::from(pool.stride.unwrap_or(pool.size)));
+                input.transpose(1, 2).max_pool1d(size, stride, 0, 1, false).transpose(1, 2)
+            }
+            LayerKind::AveragePool1d(pool) => {
+                let (size, stride) = (i64::from(pool.size), i64::from(pool.stride.unwrap_or(pool.size)));
+                input.transpose(1, 2).avg_pool1d(size, stride, 0, false, true).transpose(1, 2)
+            }
+            LayerKind::MaxPool2d(pool) => {
+                let stride = pool.stride.unwrap_or(pool.size).sides();
+                self.max_pool2d(input, pool.size.sides(), stride, pool.padding)
+            }
+            LayerKind::AveragePool2d(pool) => {
+                let stride = pool.stride.unwrap_or(pool.size).sides();
+                self.average_pool2d(input, pool.size.sides(), stride, pool.padding)
+            }
+            LayerKind::GlobalAveragePool => input.mean_dim(self.places(), false, Kind::Float),
+            LayerKind::GlobalMaxPool => input.amax(self.places(), false),
+            LayerKind::BatchNorm(norm) => self.batch_norm(input, norm.momentum, norm.epsilon),
+            LayerKind::LayerNorm(norm) => self.layer_norm(input, "", norm.epsilon),
+            LayerKind::Dropout(dropout) => self.dropout(input.shallow_clone(), dropout.rate),
+            LayerKind::Embedding(_) => Tensor::embedding(self.own("weight"), input, -1, false, false),
+            LayerKind::PositionEmbedding => input + self.own("weight"),
+            LayerKind::Lstm(layer) => self.recurrent(input, layer, true),
+            LayerKind::Gru(layer) => self.recurrent(input, layer, false),
+            LayerKind::Attention(layer) => self.attention(input, "", i64::from(layer.heads)),
+            LayerKind::TransformerEncoder(layer) => {
+                let drop = |value: Tensor| self.dropout(value, layer.dropout);
+                let attended = drop(self.attention(input, "attention.", i64::from(layer.heads)));
+                let middle = self.layer_norm(&(input + attended), "norm_1.", 1e-5);
+                let wide = middle.linear(self.own("dense_1.weight"), self.maybe("dense_1.bias"));
+                let wide = activate(wide, layer.activation);
+                let narrow = drop(wide.linear(self.own("dense_2.weight"), self.maybe("dense_2.bias")));
+                self.layer_norm(&(middle + narrow), "norm_2.", 1e-5)
+            }
+            LayerKind::Add => from[1..].iter().fold(input.shallow_clone(), |sum, other| sum + *other),
+            LayerKind::Concatenate => {
+                let axis = if self.shape.len() == 3 { 1 } else { self.shape.len() as i64 };
+                Tensor::cat(from, axis)
+            }
+            LayerKind::Flatten => input.to_kind(Kind::Float).flatten(1, -1),
+            LayerKind::Activation(_) => input.shallow_clone(),
+        };
+        activate(value, self.node.kind.activation())
+    }
+
+    /// Sets values to zero by chance; the others grow so that the mean stays.
+    fn dropout(&self, value: Tensor, rate: f64) -> Tensor {
+        let Some(chance) = self.training.filter(|_| rate > 0.0) else { return value };
+        let mask = chance.borrow_mut().mask(value.numel(), rate);
+        &value * Tensor::from_slice(&mask).reshape(value.size())
+    }
+
+    /// The axes of places: height and width, or steps.
+    fn places(&self) -> &'static [i64] {
+        if self.shape.len() == 3 { &[2, 3] } else { &[1] }
+    }
+
+    fn conv2d(&self, input: &Tensor, kernel: [usize; 2], stride: [usize; 2], padding: Padding, groups: i64) -> Tensor {
+        let windows = windows(self.shape, kernel, stride, padding);
+        let stride = [stride[0] as i64, stride[1] as i64];
+        let (weight, bias) = (self.own("weight"), self.maybe("bias"));
+        let even = windows.iter().all(|window| window.before == window.after);
+        if even {
+            let around = [windows[0].before as i64, windows[1].before as i64];
+            return input.conv2d(weight, bias, stride, around, 1, groups);
+        }
+        pad(input, &windows).conv2d(weight, bias, stride, 0, 1, groups)
+    }
+
+    fn max_pool2d(&self, input: &Tensor, size: [usize; 2], stride: [usize; 2], padding: Padding) -> Tensor {
+        let windows = windows(self.shape, size, stride, padding);
+        let padded = if windows.iter().any(|window| window.before + window.after > 0) {
+            input.pad(around(&windows), "constant", f64::from(f32::MIN))
+        } else {
+            input.shallow_clone()
+        };
+        let [size, stride] = [size, stride].map(|pair| [pair[0] as i64, pair[1] as i64]);
+        padded.max_pool2d(size, stride, 0, 1, false)
+    }
+
+    /// Sums over windows divided by how many places of each lie in the picture.
+    fn average_pool2d(&self, input: &Tensor, size: [usize; 2], stride: [usize; 2], padding: Padding) -> Tensor {
+        let windows = windows(self.shape, size, stride, padding);
+        let [size, stride] = [size, stride].map(|pair| [pair[0] as i64, pair[1] as i64]);
+        let pool = |value: &Tensor| value.avg_pool2d(size, stride, 0, false, true, None);
+        if windows.iter().all(|window| window.before + window.after == 0) {
+            return pool(input);
+        }
+        let inside = Tensor::ones([1, 1, self.shape[1] as i64, self.shape[2] as i64], (Kind::Float, input.device()));
+        pool(&pad(input, &windows)) / pool(&pad(&inside, &windows))
+    }
+
+    fn batch_norm(&self, input: &Tensor, momentum: f64, epsilon: f64) -> Tensor {
+        let (weight, bias) = (Some(self.own("weight")), Some(self.own("bias")));
+        let (mean, variance) = (Some(self.own("running_mean")), Some(self.own("running_var")));
+        let norm = |value: &Tensor| {
+            value.batch_norm(weight, bias, mean, variance, self.training.is_some(), 1.0 - momentum, epsilon, true)
+        };
+        if self.shape.len() == 2 { norm(&input.transpose(1, 2)).transpose(1, 2) } else { norm(input) }
+    }
+
+    fn layer_norm(&self, input: &Tensor, part: &str, epsilon: f64) -> Tensor {
+        let weight = self.own(&format!("{part}weight"));
+        let bias = self.own(&format!("{part}bias"));
+        input.layer_norm(weight.size(), Some(weight), Some(bias), epsilon, true)
+    }
+
+    fn recurrent(&self, input: &Tensor, layer: &Recurrent, long: bool) -> Tensor {
+        let directions = if layer.bidirectional { 2 } else { 1 };
+        let names: &[&str] = if layer.bidirectional { &["", "_reverse"] } else { &[""] };
+        let mut parameters = Vec::new();
+        for direction in names {
+            for part in ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] {
+                parameters.push(self.own(&format!("{part}_l0{direction}")));
+            }
+        }
+        let batch = input.size()[0];
+        let zeros = Tensor::zeros([directions, batch, i64::from(layer.units)], (Kind::Float, input.device()));
+        let (states, last) = if long {
+            let (states, last, _) = input.lstm(
+                &[&zeros, &zeros],
+                &parameters,
+                true,
+                1,
+                0.0,
+                self.training.is_some(),
+                layer.bidirectional,
+                true,
+            );
+            (states, last)
+        } else {
+            input.gru(&zeros, &parameters, true, 1, 0.0, self.training.is_some(), layer.bidirectional, true)
+        };
+        if layer.return_sequences {
+            return states;
+        }
+        // directions × batch × units, to batch × (directions · units)
+        last.transpose(0, 1).reshape([batch, directions * i64::from(layer.units)])
+    }
+
+    fn attention(&self, input: &Tensor, part: &str, heads: i64) -> Tensor {
+        let own = |name: &str| self.own(&format!("{part}{name}"));
+        let (batch, steps, width) = (input.size()[0], self.shape[0] as i64, self.shape[1] as i64);
+        let joint = input.linear(own("in_proj_weight"), Some(own("in_proj_bias")));
+        let parts = joint.reshape([batch, steps, 3, heads, width / heads]).permute([2, 0, 3, 1, 4]);
+        let (queries, keys, values) = (parts.get(0), parts.get(1), parts.get(2));
+        let none: Option<&Tensor> = None;
+        let attended = Tensor::scaled_dot_product_attention(&queries, &keys, &values, none, 0.0, false, None, false);
+        let together = attended.transpose(1, 2).reshape([batch, steps, width]);
+        together.linear(own("out_proj.weight"), Some(own("out_proj.bias")))
+    }
+}
+
+pub(crate) fn window(length: usize, kernel: usize, stride: usize, padding: Padding) -> Window {
+    Window::along(length, kernel, stride, padding).expect("the graph was inferred with the same windows")
+}
+
+pub(crate) fn windows(shape: &[usize], kernel: [usize; 2], stride: [usize; 2], padding: Padding) -> [Window; 2] {
+    [0, 1].map(|side| window(shape[1 + side], kernel[side], stride[side], padding))
+}
+
+/// Last axis first, as libtorch counts.
+fn around(windows: &[Window]) -> Vec<i64> {
+    windows.iter().rev().flat_map(|window| [window.before as i64, window.after as i64]).collect()
+}
+
+fn pad(value: &Tensor, windows: &[Window]) -> Tensor {
+    if windows.iter().all(|window| window.before + window.after == 0) {
+        return value.shallow_clone();
+    }
+    value.constant_pad_nd(around(windows))
+}
+
+fn activate(value: Tensor, activation: Activation) -> Tensor {
+    match activation {
+        Activation::Linear => value,
+        Activation::Relu => value.relu(),
+        Activation::Relu6 => value.clamp(0.0, 6.0),
+        Activation::LeakyRelu => value.leaky_relu(),
+        Activation::Elu => value.elu(),
+        Activation::Gelu => value.gelu("none"),
+        Activation::Silu => value.silu(),
+        Activation::Tanh => value.tanh(),
+        Activation::Sigmoid => value.sigmoid(),
+        Activation::Softmax => value.softmax(-1, Kind::Float),
+    }
+}

@@ -1,0 +1,35 @@
+//! From a network's graph and rows to trained weights, and from these to ONNX; the computing is libtorch's.
+//!
+//! [`fit`] trains, with checkpoints from which it goes on to the same weights bit for bit; [`onnx::emit`] writes the
+//! network for serving; [`parity::check`] compares both. Architectures are data ([`meuse_core::recipe::network`]):
+//! names and shapes are known before anything is computed here. Nothing here reads a dataset, waits, or knows a server.
+//!
+//! A call into libtorch panics when libtorch refuses it. Shapes are inferred and checked before, so what is left is
+//! memory, and that ends the process that trains, as running out of memory does anyway.
+
+pub mod checkpoint;
+mod error;
+mod evaluation;
+mod forward;
+mod initialise;
+mod loader;
+pub mod onnx;
+mod optimizer;
+pub mod parity;
+pub mod tensors_file;
+mod trainer;
+mod weights;
+
+pub use error::Error;
+pub use evaluation::outputs;
+pub use loader::{Rows, Samples};
+pub use trainer::{Fit, Fitted, fit};
+pub use weights::Weights;
+
+/// The version of libtorch that this crate is linked with.
+pub const LIBTORCH_VERSION: &str = "2.13.0";
+
+/// Threads that libtorch computes with, for the whole process.
+pub fn set_threads(threads: usize) {
+    tch::set_num_threads(threads.clamp(1, 1024) as i32);
+}

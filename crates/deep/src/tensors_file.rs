@@ -1,0 +1,133 @@
+//! Files of named tensors in the safetensors format: eight bytes of length, a JSON table, numbers. Reading one executes
+//! nothing and believes nothing: every offset is checked, and the file must be exactly as long as its table says.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The longest table that is read; thousands of tensors need less.
+const LONGEST_TABLE: u64 = 64 << 20;
+const METADATA: &str = "__metadata__";
+
+/// A named tensor of 32-bit floats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its numbers, row after row.
+    pub values: Vec<f32>,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Contents {
+    /// Texts by name.
+    pub metadata: BTreeMap<String, String>,
+    /// Tensors.
+    pub tensors: Vec<Named>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [usize; 2],
+}
+
+/// Writes a file whole: under a temporary name, synced, renamed.
+///
+/// # Errors
+/// [`Error::File`].
+pub fn write(path: &Path, contents: &Contents) -> Result<(), Error> {
+    let temporary = path.with_extension("new");
+    let failed = |source| Error::File { verb: "write", path: path.to_owned(), source };
+    let bytes = encode(contents).map_err(failed)?;
+    let write = || {
+        let mut file = File::create(&temporary)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder).and_then(|folder| folder.sync_all()))
+    };
+    write().map_err(failed)
+}
+
+fn encode(contents: &Contents) -> std::io::Result<Vec<u8>> {
+    let mut table = serde_json::Map::new();
+    table.insert(METADATA.to_owned(), serde_json::to_value(&contents.metadata)?);
+    let mut end = 0;
+    for tensor in &contents.tensors {
+        let start = end;
+        end += tensor.values.len() * size_of::<f32>();
+        let entry = Entry { dtype: "F32".into(), shape: tensor.shape.clone(), data_offsets: [start, end] };
+        table.insert(tensor.name.clone(), serde_json::to_value(entry)?);
+    }
+    let mut table = serde_json::to_vec(&table)?;
+    table.resize(table.len().next_multiple_of(8), b' ');
+    let mut bytes = Vec::with_capacity(8 + table.len() + end);
+    bytes.extend_from_slice(&(table.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&table);
+    for tensor in &contents.tensors {
+        bytes.extend(tensor.values.iter().flat_map(|value| value.to_le_bytes()));
+    }
+    Ok(bytes)
+}
+
+/// Reads a file of 32-bit floats.
+///
+/// # Errors
+/// [`Error::Damaged`] when it is cut short, too long, or not such a file; [`Error::File`].
+pub fn read(path: &Path) -> Result<Contents, Error> {
+    let failed = |source| Error::File { verb: "read", path: path.to_owned(), source };
+    let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
+    let mut file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    let mut head = [0; 8];
+    file.read_exact(&mut head).map_err(|_| damaged("it is cut short".into()))?;
+    let length = u64::from_le_bytes(head);
+    if length > LONGEST_TABLE || length > size.saturating_sub(8) {
+        return Err(damaged("it is cut short, or no safetensors file".into()));
+    }
+    let mut table = vec![0; length as usize];
+    file.read_exact(&mut table).map_err(failed)?;
+    let mut table: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&table).map_err(|error| damaged(format!("its table is no JSON: {error}")))?;
+    let metadata = match table.remove(METADATA) {
+        Some(texts) => serde_json::from_value(texts).map_err(|error| damaged(format!("its metadata: {error}")))?,
+        None => BTreeMap::new(),
+    };
+    let mut data = Vec::new();
+    file.read_to_end(&mut data).map_err(failed)?;
+    let mut tensors = Vec::with_capacity(table.len());
+    let mut furthest = 0;
+    for (name, entry) in table {
+        let entry: Entry = serde_json::from_value(entry).map_err(|error| damaged(format!("`{name}`: {error}")))?;
+        furthest = furthest.max(entry.data_offsets[1]);
+        tensors.push(tensor(name, entry, &data).map_err(damaged)?);
+    }
+    if furthest != data.len() {
+        return Err(damaged(format!("it holds {} bytes of numbers and its table names {furthest}", data.len())));
+    }
+    Ok(Contents { metadata, tensors })
+}
+
+fn tensor(name: String, entry: Entry, data: &[u8]) -> Result<Named, String> {
+    let [start, end] = entry.data_offsets;
+    let count = entry.shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side));
+    if entry.dtype != "F32" {
+        return Err(format!("`{name}` is {} and not F32", entry.dtype));
+    }
+    let bytes = data.get(start..end).ok_or_else(|| format!("`{name}` lies beyond the end: the file is cut short"))?;
+    if count.and_then(|count| count.checked_mul(size_of::<f32>())) != Some(bytes.len()) {
+        return Err(format!("`{name}` has {} bytes, which is not its shape", bytes.len()));
+    }
+    let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect();
+    Ok(Named { name, shape: entry.shape, values })
+}

@@ -1,0 +1,345 @@
+//! The training itself: [`fit`]. Orders, dropout and beginnings follow from the seed and the step alone.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::Path;
+
+use meuse_core::events::Level;
+use meuse_core::recipe::ClassWeight;
+use meuse_core::recipe::network::{Graph, Loss, Network};
+use meuse_train::Watch;
+use sha2::{Digest, Sha256};
+use tch::{Kind, Reduction, Tensor, no_grad};
+
+use crate::checkpoint::{Checkpoint, State};
+use crate::forward::forward;
+use crate::initialise::Chance;
+use crate::loader::{Batch, Plan, Samples, for_each_batch};
+use crate::optimizer::{Optimizer, joined};
+use crate::weights::{Weights, not_finite, numbers_of};
+use crate::{Error, evaluation};
+
+/// The streams of dropout, one for each step, begin here; those of orders and parameters are below.
+const STEP_STREAMS: u64 = 1 << 50;
+
+/// What is trained on what.
+#[derive(Clone, Copy)]
+pub struct Fit<'a> {
+    /// The recipe's network.
+    pub network: &'a Network,
+    /// Its shapes and parameters.
+    pub graph: &'a Graph,
+    /// What is made small.
+    pub loss: Loss,
+    /// All chance follows from it.
+    pub seed: u64,
+    /// The rows to learn from.
+    pub training: Samples<'a>,
+    /// The rows to stop by.
+    pub validation: Option<Samples<'a>>,
+    /// Threads that make batches.
+    pub loaders: usize,
+    /// Where the training keeps how far it is, and goes on from.
+    pub checkpoint: Option<&'a Path>,
+    /// Steps from one checkpoint to the next, besides one after each epoch; 0: after each epoch only.
+    pub checkpoint_steps: u64,
+    /// Who is told what happens, and says when to stop.
+    pub watch: &'a dyn Watch,
+}
+
+/// What a training gives.
+pub struct Fitted {
+    /// The weights.
+    pub weights: Weights,
+    /// What it says about itself.
+    pub notes: Vec<String>,
+    /// Epochs gone through.
+    pub epochs: u64,
+}
+
+/// Trains, from the checkpoint when there is one of this training.
+///
+/// # Errors
+/// [`Error::Input`] when the loss is no number any more; [`Error::Cancelled`]; the one of a row that cannot be read.
+pub fn fit(fit: &Fit) -> Result<Fitted, Error> {
+    let mut run = Run::start(fit)?;
+    while run.epoch() < u64::from(fit.network.epochs) && !run.stopped() {
+        run.one_epoch()?;
+    }
+    run.finish()
+}
+
+struct Run<'a> {
+    fit: &'a Fit<'a>,
+    weights: Weights,
+    optimizer: Optimizer,
+    class_weights: Option<Tensor>,
+    state: State,
+    best: Option<crate::checkpoint::Values>,
+    steps_per_epoch: u64,
+    /// The step of the last checkpoint that was written.
+    kept: Option<u64>,
+    notes: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    fn start(fit: &'a Fit<'a>) -> Result<Self, Error> {
+        let count = fit.training.rows.count();
+        if count == 0 || count != fit.training.targets.len() {
+            return Err(Error::input("split", "the training part has no rows", "give it some"));
+        }
+        let weights = Weights::new(fit.graph, fit.seed);
+        let optimizer = Optimizer::new(fit.network.optimizer, &weights.flat());
+        let mut run = Self {
+            fit,
+            weights,
+            optimizer,
+            class_weights: class_weights(fit)?,
+            state: State { fingerprint: fingerprint(fit), ..State::default() },
+            best: None,
+            steps_per_epoch: count.div_ceil(fit.network.batch_size.max(1) as usize) as u64,
+            kept: None,
+            notes: Vec::new(),
+        };
+        if let Some(path) = fit.checkpoint.filter(|path| path.exists()) {
+            run.resume(path)?;
+        }
+        Ok(run)
+    }
+
+    /// A checkpoint that cannot be used costs the work that it held, not the job.
+    fn resume(&mut self, path: &Path) -> Result<(), Error> {
+        let (fit, rule) = (self.fit, self.fit.network.optimizer);
+        let read = Checkpoint::read(path, &self.state.fingerprint, rule.states()).and_then(|checkpoint| {
+            let values: HashMap<_, _> =
+                checkpoint.weights.iter().map(|(name, _, values)| (name.clone(), values.clone())).collect();
+            let weights = Weights::from_values(fit.graph, &values)
+                .map_err(|reason| Error::Damaged { path: path.to_owned(), reason })?;
+            let length = weights.flat().numel();
+            if checkpoint.optimizer.iter().any(|state| state.len() != length) {
+                let reason = "the optimiser's memory has another length".into();
+                return Err(Error::Damaged { path: path.to_owned(), reason });
+            }
+            Ok((weights, checkpoint))
+        });
+        match read {
+            Ok((weights, checkpoint)) => {
+                self.weights = weights;
+                self.optimizer = Optimizer::resumed(rule, checkpoint.state.step, &checkpoint.optimizer);
+                self.state = checkpoint.state;
+                self.best = checkpoint.best;
+                self.kept = Some(self.state.step);
+                let note = format!("goes on from the checkpoint of step {}", self.state.step);
+                self.fit.watch.log(Level::Info, &note);
+                Ok(())
+            }
+            Err(error @ (Error::Damaged { .. } | Error::Foreign { .. })) => {
+                self.fit.watch.log(Level::Warning, &format!("{error}: the training starts from the beginning"));
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn epoch(&self) -> u64 {
+        self.state.step / self.steps_per_epoch
+    }
+
+    fn stopped(&self) -> bool {
+        let patience = self.fit.network.early_stopping.map(|rule| u64::from(rule.patience));
+        patience.is_some_and(|patience| self.fit.validation.is_some() && self.state.waited >= patience)
+    }
+
+    fn one_epoch(&mut self) -> Result<(), Error> {
+        let fit = self.fit;
+        let epoch = self.epoch();
+        let mut order: Vec<u32> = (0..fit.training.rows.count() as u32).collect();
+        Chance::new(fit.seed, epoch).shuffle(&mut order);
+        let batch = fit.network.batch_size.max(1) as usize;
+        let done = (self.state.step % self.steps_per_epoch) as usize * batch;
+        let plan = Plan { width: fit.graph.width(), batch, epoch: Some(epoch), threads: fit.loaders };
+        for_each_batch(fit.training.rows, &order[done..], plan, |batch| self.one_step(&batch))?;
+        self.end_epoch(epoch + 1)
+    }
+
+    fn one_step(&mut self, batch: &Batch) -> Result<(), Error> {
+        let fit = self.fit;
+        if fit.watch.cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let count = batch.rows.len();
+        let x = Tensor::from_slice(&batch.numbers).reshape([count as i64, fit.graph.width() as i64]);
+        let targets: Vec<f32> = batch.rows.iter().map(|row| fit.training.targets[*row as usize]).collect();
+        // Each step has a stream of its own, so that no state of chance need be kept.
+        let chance = RefCell::new(Chance::new(fit.seed, STEP_STREAMS + self.state.step));
+        let output = forward(fit.graph, &self.weights, &x, Some(&chance));
+        let smoothing = fit.network.label_smoothing;
+        let loss = loss(fit.loss, &output, &targets, self.class_weights.as_ref(), smoothing);
+        let value = loss.double_value(&[]);
+        let epoch = self.epoch() + 1;
+        if !value.is_finite() {
+            return Err(not_finite(self.state.step + 1, epoch, self.kept));
+        }
+        let gradients = Tensor::run_backward(&[&loss], &self.weights.trained(), false, false);
+        let gradient = joined(&gradients, fit.network.clip_norm);
+        let factor = fit.network.schedule.factor(self.state.step, self.steps_per_epoch, u64::from(fit.network.epochs));
+        let rate = fit.network.optimizer.learning_rate() * factor;
+        self.optimizer.step(&mut self.weights.flat(), &gradient, rate);
+        self.state.step += 1;
+        self.state.loss_sum += value * count as f64;
+        self.state.loss_rows += count as u64;
+        let total = self.steps_per_epoch * u64::from(fit.network.epochs);
+        fit.watch.progress("train", self.state.step, total);
+        let between = fit.checkpoint_steps;
+        if between > 0 && self.state.step % between == 0 && self.state.step % self.steps_per_epoch != 0 {
+            self.keep()?;
+        }
+        Ok(())
+    }
+
+    fn end_epoch(&mut self, epoch: u64) -> Result<(), Error> {
+        let fit = self.fit;
+        let mean = self.state.loss_sum / self.state.loss_rows.max(1) as f64;
+        (self.state.loss_sum, self.state.loss_rows) = (0.0, 0);
+        fit.watch.metric("loss", "training", epoch, mean);
+        if let Some(validation) = fit.validation {
+            let outputs = evaluation::outputs(fit.graph, &self.weights, validation.rows, fit.loaders)?;
+            let value = mean_loss(fit.loss, &outputs, validation.targets);
+            if !value.is_finite() {
+                return Err(not_finite(self.state.step, epoch, self.kept));
+            }
+            fit.watch.metric("loss", "validation", epoch, value);
+            if let Some(accuracy) = accuracy(fit.loss, &outputs, validation.targets) {
+                fit.watch.metric("accuracy", "validation", epoch, accuracy);
+            }
+            self.remember(epoch, value);
+        }
+        self.keep()
+    }
+
+    /// Compares a validation loss with the best one.
+    fn remember(&mut self, epoch: u64, loss: f64) {
+        let Some(rule) = self.fit.network.early_stopping else { return };
+        if self.state.best_loss.is_none_or(|best| loss < best - rule.min_delta) {
+            self.state.best_loss = Some(loss);
+            self.state.best_epoch = epoch;
+            self.state.waited = 0;
+            self.best = rule.restore_best.then(|| self.weights.values());
+        } else {
+            self.state.waited += 1;
+        }
+    }
+
+    /// Writes a checkpoint, unless the weights are no numbers any more: then the last good one stays.
+    fn keep(&mut self) -> Result<(), Error> {
+        let Some(path) = self.fit.checkpoint else { return Ok(()) };
+        if !self.weights.are_finite() {
+            return Err(not_finite(self.state.step, self.epoch(), self.kept));
+        }
+        let checkpoint = Checkpoint {
+            state: self.state.clone(),
+            weights: self.weights.values(),
+            optimizer: self.optimizer.states().iter().map(numbers_of).collect(),
+            best: self.best.clone(),
+        };
+        checkpoint.write(path)?;
+        self.kept = Some(self.state.step);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Fitted, Error> {
+        let epochs = self.epoch();
+        if self.stopped() && epochs < u64::from(self.fit.network.epochs) {
+            let note =
+                format!("stopped after epoch {epochs}: the validation loss was smallest in {}", self.state.best_epoch);
+            self.notes.push(note);
+        }
+        if let Some(best) = self.best.take() {
+            self.weights.restore(&best);
+            self.notes.push(format!("the weights are those after epoch {}", self.state.best_epoch));
+        }
+        if !self.weights.are_finite() {
+            return Err(not_finite(self.state.step, epochs, self.kept));
+        }
+        Ok(Fitted { weights: self.weights, notes: self.notes, epochs })
+    }
+}
+
+/// rows / (classes · rows of the class), where the recipe wants every class to weigh the same.
+fn class_weights(fit: &Fit) -> Result<Option<Tensor>, Error> {
+    if fit.network.class_weight == ClassWeight::None || fit.loss == Loss::MeanSquaredError {
+        return Ok(None);
+    }
+    let classes = if fit.loss == Loss::CrossEntropy { fit.graph.outputs() } else { 2 };
+    let mut counts = vec![0_usize; classes];
+    for target in fit.training.targets {
+        counts[(*target as usize).min(classes - 1)] += 1;
+    }
+    if let Some(empty) = counts.iter().position(|count| *count == 0) {
+        let message = format!("class {empty} has no training row, so it cannot be weighed");
+        return Err(Error::input("algorithm.class_weight", message, "give it rows, or use class_weight = \"none\""));
+    }
+    let rows = fit.training.targets.len() as f32;
+    let weights: Vec<f32> = counts.iter().map(|count| rows / (classes as f32 * *count as f32)).collect();
+    Ok(Some(Tensor::from_slice(&weights)))
+}
+
+fn loss(loss: Loss, output: &Tensor, targets: &[f32], weights: Option<&Tensor>, smoothing: f64) -> Tensor {
+    let targets = Tensor::from_slice(targets);
+    match loss {
+        Loss::CrossEntropy => {
+            let classes = targets.to_kind(Kind::Int64);
+            output.cross_entropy_loss(&classes, weights, Reduction::Mean, -100, smoothing)
+        }
+        Loss::BinaryCrossEntropy => {
+            let weight = weights.map(|weights| weights.index_select(0, &targets.to_kind(Kind::Int64)));
+            let none: Option<Tensor> = None;
+            output.squeeze_dim(1).binary_cross_entropy_with_logits(&targets, weight, none, Reduction::Mean)
+        }
+        Loss::MeanSquaredError => output.squeeze_dim(1).mse_loss(&targets, Reduction::Mean),
+    }
+}
+
+fn mean_loss(kind: Loss, outputs: &[f32], targets: &[f32]) -> f64 {
+    if targets.is_empty() {
+        return f64::NAN;
+    }
+    let rows = targets.len() as i64;
+    no_grad(|| loss(kind, &Tensor::from_slice(outputs).reshape([rows, -1]), targets, None, 0.0).double_value(&[]))
+}
+
+/// The share of rows with the right class.
+fn accuracy(loss: Loss, outputs: &[f32], targets: &[f32]) -> Option<f64> {
+    let width = outputs.len() / targets.len().max(1);
+    let right = |(row, target): (&[f32], &f32)| match loss {
+        Loss::CrossEntropy => {
+            let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]));
+            best == Some(*target as usize)
+        }
+        _ => (row[0] > 0.0) == (*target > 0.5),
+    };
+    if loss == Loss::MeanSquaredError || width == 0 {
+        return None;
+    }
+    let count = outputs.chunks_exact(width).zip(targets).filter(|pair| right(*pair)).count();
+    Some(count as f64 / targets.len() as f64)
+}
+
+/// What is trained on what, in 64 characters.
+fn fingerprint(fit: &Fit) -> String {
+    let mut hash = Sha256::new();
+    hash.update(serde_json::to_vec(&(fit.network, fit.loss, fit.seed)).unwrap_or_default());
+    let parts = [Some(fit.training), fit.validation];
+    for samples in parts.into_iter().flatten() {
+        hash.update((samples.rows.count() as u64).to_le_bytes());
+        samples.targets.iter().for_each(|target| hash.update(target.to_le_bytes()));
+        // The first rows stand for all of them: a dataset version never changes.
+        let mut numbers = vec![0.0; fit.graph.width()];
+        for row in 0..samples.rows.count().min(4) as u32 {
+            if samples.rows.fill(row, None, &mut numbers).is_ok() {
+                numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+            }
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

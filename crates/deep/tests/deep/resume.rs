@@ -1,0 +1,123 @@
+//! A training that is cut off and goes on ends in the same weights, bit for bit, as one that was not.
+
+use meuse_core::recipe::network::{Graph, Loss, Network};
+use meuse_core::table::Matrix;
+use meuse_deep::{Error, Fitted, Samples, checkpoint};
+
+use crate::support::{Listener, fit, given, graph, network, rows};
+
+/// Everything that holds a state: dropout, running means, momentum, early stopping, shuffled batches of unequal size.
+const LAYERS: &str = r#"
+    batch_size = 7
+    epochs = 4
+    clip_norm = 0.5
+    schedule = { name = "cosine", warm_up_steps = 3 }
+    layers = [
+        { kind = "conv2d", filters = 4, kernel = 3 },
+        { kind = "batch_norm" },
+        { kind = "activation", function = "relu" },
+        { kind = "dropout", rate = 0.3 },
+        { kind = "flatten" },
+        { kind = "dense", units = 8, activation = "tanh" },
+        { kind = "dense", units = 3 },
+    ]
+"#;
+
+struct World {
+    network: Network,
+    graph: Graph,
+    training: (Matrix, Vec<f32>),
+    validation: (Matrix, Vec<f32>),
+}
+
+impl World {
+    fn new(more: &str) -> Self {
+        let network = network(&format!("{more}\n{LAYERS}"));
+        let graph = graph(&network, &given(&[1, 6, 6], None), 3, Loss::CrossEntropy);
+        let classes = |count: usize| (0..count).map(|row| (row % 3) as f32).collect();
+        let (training, validation) = ((rows(40, 36), classes(40)), (rows(9, 36), classes(9)));
+        Self { network, graph, training, validation }
+    }
+
+    fn train(&self, listener: &Listener, checkpoint: Option<&std::path::Path>) -> Result<Fitted, Error> {
+        let samples = (&self.training.0, self.training.1.as_slice());
+        fit(
+            &self.network,
+            &self.graph,
+            Loss::CrossEntropy,
+            samples,
+            |wanted| {
+                wanted.validation = Some(Samples { rows: &self.validation.0, targets: &self.validation.1 });
+                wanted.checkpoint = checkpoint;
+                wanted.checkpoint_steps = 1;
+                wanted.loaders = 2;
+            },
+            listener,
+        )
+    }
+}
+
+fn bits(fitted: &Fitted) -> Vec<(String, Vec<u32>)> {
+    let of = |(name, _, values): (String, Vec<usize>, Vec<f32>)| (name, values.iter().map(|v| v.to_bits()).collect());
+    fitted.weights.values().into_iter().map(of).collect()
+}
+
+#[test]
+fn an_interrupted_training_ends_in_the_same_weights() {
+    let optimizers = [
+        r#"optimizer = { name = "adam", weight_decay = 0.01 }"#,
+        r#"optimizer = { name = "adamw", weight_decay = 0.01 }"#,
+        r#"optimizer = { name = "sgd", momentum = 0.9, nesterov = true }"#,
+        r#"optimizer = { name = "rmsprop", momentum = 0.5 }"#,
+    ];
+    for optimizer in optimizers {
+        let world = World::new(&format!("{optimizer}\nearly_stopping = {{ patience = 3 }}"));
+        let whole = world.train(&Listener::default(), None).expect("a training");
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join(checkpoint::FILE);
+        // Six steps an epoch: in the middle of the first, at the end of the second, and in the last one.
+        for stop_after in [2, 12, 20] {
+            let listener = Listener { stop_after, ..Listener::default() };
+            let ended = world.train(&listener, Some(&file));
+            assert!(matches!(ended, Err(Error::Cancelled)), "it was to be cut off at step {stop_after}");
+        }
+        let listener = Listener::default();
+        let resumed = world.train(&listener, Some(&file)).expect("a training");
+        assert!(listener.text().contains("goes on from the checkpoint of step 20"), "{}", listener.text());
+        assert_eq!(bits(&resumed), bits(&whole), "{optimizer}");
+        assert_eq!(resumed.notes, whole.notes);
+        assert_eq!(resumed.epochs, whole.epochs);
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_cut_short_or_of_another_training_starts_anew() {
+    let world = World::new("");
+    let whole = world.train(&Listener::default(), None).expect("a training");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(checkpoint::FILE);
+    let listener = Listener { stop_after: 3, ..Listener::default() };
+    assert!(world.train(&listener, Some(&file)).is_err());
+    let good = std::fs::read(&file).expect("a checkpoint");
+    for length in [0, 7, 100, good.len() / 2, good.len() - 1] {
+        std::fs::write(&file, &good[..length]).expect("written");
+        let listener = Listener::default();
+        let fitted = world.train(&listener, Some(&file)).expect("a training");
+        let said = listener.text();
+        assert!(said.contains("cut short") && said.contains("starts from the beginning"), "{length}: {said}");
+        assert_eq!(bits(&fitted), bits(&whole));
+    }
+    std::fs::write(&file, &good).expect("written");
+    let other = World::new("label_smoothing = 0.1");
+    let listener = Listener::default();
+    other.train(&listener, Some(&file)).expect("a training");
+    assert!(listener.text().contains("a checkpoint of another training"), "{}", listener.text());
+}
+
+#[test]
+fn the_seed_is_all_there_is_to_chance() {
+    let world = World::new("");
+    let one = world.train(&Listener::default(), None).expect("a training");
+    let two = world.train(&Listener::default(), None).expect("a training");
+    assert_eq!(bits(&one), bits(&two));
+}
