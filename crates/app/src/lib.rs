@@ -47,6 +47,8 @@ pub struct App {
     home: home::Home,
     /// One backup at a time: each reads everything.
     backups: Arc<Semaphore>,
+    /// Few thumbnails at a time: each takes the memory of a whole picture.
+    thumbnails: Arc<Semaphore>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -84,8 +86,21 @@ impl App {
         let serving = serving::Serving::new(&config, store.blobs.clone());
         let compute = compute::Compute::new(&config, &home);
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let backups = Arc::new(Semaphore::new(1));
-        Ok(Arc::new(Self { config, clock, store, access, models, serving, compute, home, backups, tasks, stop }))
+        let (backups, thumbnails) = (Arc::new(Semaphore::new(1)), Arc::new(Semaphore::new(2)));
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            store,
+            access,
+            models,
+            serving,
+            compute,
+            home,
+            backups,
+            thumbnails,
+            tasks,
+            stop,
+        }))
     }
 
     /// Starts the background loops: jobs, and the snapshots of keys and models.

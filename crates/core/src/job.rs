@@ -77,7 +77,8 @@ pub struct Limits {
     pub memory_mib: usize,
 }
 
-/// An import. Outputs: `data.parquet`, `schema.json`, `profile.json`, `preview.json` (a [`crate::api::Preview`]).
+/// An import. Outputs: `data.parquet`, `schema.json`, `profile.json`, `preview.json` (a [`crate::api::Preview`]); for
+/// pictures also [`crate::media::INDEX`], [`crate::media::PACKS`] and the packs that it names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ImportSpec {
     /// The uploaded file.
@@ -106,7 +107,7 @@ pub struct ImportOptions {
     pub missing: Vec<String>,
 }
 
-/// A tabular file format.
+/// A file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFormat {
@@ -114,6 +115,8 @@ pub enum FileFormat {
     Csv,
     /// Apache Parquet.
     Parquet,
+    /// Pictures: a zip or tar of them, or IDX. An export is the file that was imported.
+    Images,
 }
 
 /// A text encoding that imports read.

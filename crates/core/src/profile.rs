@@ -16,6 +16,45 @@ pub struct Profile {
     /// identifier, values that look like a missing mark.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What a dataset of pictures holds; absent for tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImagesProfile>,
+}
+
+/// What a dataset of pictures holds. The profile's columns tell of widths, heights and brightness.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ImagesProfile {
+    /// Bytes of all pictures.
+    pub bytes: u64,
+    /// Pictures per class, most first.
+    pub classes: Vec<Frequency>,
+    /// Pictures without a class.
+    pub unlabelled: u64,
+    /// Pictures per part, most first.
+    pub splits: Vec<Frequency>,
+    /// Pictures per format.
+    pub formats: Vec<Frequency>,
+    /// Pictures per number of channels: 1 is grey, 3 colour; 2 and 4 with transparency.
+    pub channels: Vec<Frequency>,
+    /// The most frequent sizes, `width × height`.
+    pub sizes: Vec<Frequency>,
+    /// Pictures whose bytes are those of an earlier one.
+    pub duplicates: u64,
+    /// Boxes in all pictures.
+    pub boxes: u64,
+    /// Files that were left out: broken, no picture, named twice, or not in the manifest.
+    pub left_out: u64,
+    /// The first thousand of these.
+    pub problems: Vec<FileProblem>,
+}
+
+/// A file that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FileProblem {
+    /// Which.
+    pub file: String,
+    /// Why.
+    pub reason: String,
 }
 
 impl Profile {

@@ -7,6 +7,7 @@
 mod database;
 mod error;
 mod export;
+mod images;
 mod import;
 mod profile;
 mod read;

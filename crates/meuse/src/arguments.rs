@@ -185,11 +185,12 @@ pub(crate) struct Serve {
 pub(crate) enum Data {
     /// Import a file as a new version of a dataset.
     #[command(after_help = "Examples:\n  meuse data import credit examples/credit/germancredit.csv\n  \
-        meuse data import loans loans.csv --encoding gb18030 --missing NA")]
+        meuse data import loans loans.csv --encoding gb18030 --missing NA\n  \
+        meuse data import icons ./icons   (a folder of pictures, one folder per class)")]
     Import {
         /// The dataset; made when it is not there.
         name: String,
-        /// A CSV or Parquet file.
+        /// A CSV or Parquet file; or pictures: a folder, zip or tar with one folder per class, or IDX.
         file: PathBuf,
         /// The format; without it, by the file's name and bytes.
         #[arg(long)]
@@ -248,6 +249,8 @@ pub(crate) enum Format {
     Csv,
     /// Apache Parquet.
     Parquet,
+    /// Pictures: a folder, zip or tar of them, or IDX; an export is the file that was imported.
+    Images,
 }
 
 #[derive(Debug, Subcommand)]

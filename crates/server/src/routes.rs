@@ -10,7 +10,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use meuse_app::Error;
 use meuse_core::suggest;
 
-use crate::api::{access, audit, backup, data, jobs, models, openapi, overview, predict, recipes, session};
+use crate::api::{access, audit, backup, data, jobs, media, models, openapi, overview, predict, recipes, session};
 use crate::failure::Failure;
 use crate::oip::rest as oip;
 use crate::state::ServerState;
@@ -70,6 +70,8 @@ fn table() -> Vec<Endpoint> {
         GET    "/api/v1/datasets/{dataset}/profile"                 => data::profile;
         GET    "/api/v1/datasets/{dataset}/preview"                 => data::preview;
         GET    "/api/v1/datasets/{dataset}/export"                  => data::export;
+        GET    "/api/v1/datasets/{dataset}/media"                   => media::pictures;
+        GET    "/api/v1/datasets/{dataset}/media/{row}"             => media::picture;
 
         GET    "/api/v1/recipes/schema"                             => recipes::schema;
         POST   "/api/v1/recipes/init"                               => recipes::init;

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, Mutex};
@@ -187,6 +188,28 @@ impl Blobs {
                 content.extend_from_slice(&chunk);
             }
             Ok(content.into())
+        })
+        .await
+    }
+
+    /// Some bytes of a blob. What is read in part cannot be compared with the digest: whoever needs that knows a digest
+    /// of the part.
+    ///
+    /// # Errors
+    /// [`Error::DamagedBlob`] when it ends before them.
+    pub async fn read_range(&self, digest: &Digest, offset: u64, length: usize) -> Result<Bytes, Error> {
+        let (blobs, digest) = (self.clone(), *digest);
+        blocking(move || {
+            let blob = blobs.open_now(digest)?;
+            let mut bytes = vec![0; length];
+            let within = offset.checked_add(length as u64).is_some_and(|end| end <= blob.length);
+            if !within {
+                let reason = format!("it has {} bytes, and those from {offset} on were asked for", blob.length);
+                return Err(Error::DamagedBlob { digest, path: blob.path, reason });
+            }
+            let read = blob.file.read_exact_at(&mut bytes, HEADER_BYTES as u64 + offset);
+            read.map_err(Error::file(&blob.path))?;
+            Ok(bytes.into())
         })
         .await
     }

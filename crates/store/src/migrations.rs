@@ -21,6 +21,7 @@ const MIGRATIONS: &[&[&str]] = &[
         include_str!("../migrations/0001_models.sql"),
     ],
     &[include_str!("../migrations/0002_sessions.sql"), include_str!("../migrations/0002_jobs.sql")],
+    &[include_str!("../migrations/0003_media.sql")],
 ];
 
 /// Where it is noted which steps a database has been through.

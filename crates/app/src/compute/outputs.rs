@@ -9,10 +9,11 @@ use meuse_core::api::Preview;
 use meuse_core::bundle::{self, Manifest, Task as Prediction};
 use meuse_core::evaluation::Evaluation;
 use meuse_core::job;
+use meuse_core::media;
 use meuse_core::names::ModelName;
 use meuse_core::profile::Profile;
 use meuse_core::schema::Schema;
-use meuse_store::records::datasets::Contents;
+use meuse_store::records::datasets::{Contents, Media};
 use meuse_store::{Blobs, Digest};
 use serde::de::DeserializeOwned;
 use sha2::Digest as _;
@@ -57,13 +58,13 @@ pub(crate) async fn collect(app: &App, task: &Task, folder: &Path) -> Result<Mad
     let out = folder.join(job::OUT);
     let blobs = &app.store.blobs;
     Ok(match task {
-        Task::Import { .. } => Made::Data(dataset(blobs, &out).await?),
+        Task::Import { source, .. } => Made::Data(dataset(blobs, &out, source).await?),
         Task::Export { .. } => Made::Csv(put(blobs, &out, "data.csv").await?),
         Task::Train { model, .. } => Made::Model(Box::new(model_made(app, &out, model).await?)),
     })
 }
 
-async fn dataset(blobs: &Blobs, out: &Path) -> Result<Contents, NotCollected> {
+async fn dataset(blobs: &Blobs, out: &Path, source: &str) -> Result<Contents, NotCollected> {
     let _: Schema = parse(out, "schema.json").await?;
     let profile: Profile = parse(out, "profile.json").await?;
     let _: Preview = parse(out, "preview.json").await?;
@@ -75,7 +76,24 @@ async fn dataset(blobs: &Blobs, out: &Path) -> Result<Contents, NotCollected> {
         schema: put(blobs, out, "schema.json").await?,
         profile: put(blobs, out, "profile.json").await?,
         preview: put(blobs, out, "preview.json").await?,
+        media: match profile.images {
+            Some(_) => Some(pictures(blobs, out, source).await?),
+            None => None,
+        },
     })
+}
+
+/// The list of a dataset's pictures, and their packs, of which the imported file may be one.
+async fn pictures(blobs: &Blobs, out: &Path, source: &str) -> Result<Media, NotCollected> {
+    let media::Packs(made) = parse(out, media::PACKS).await?;
+    let mut packs = Vec::with_capacity(made.len());
+    for pack in made {
+        packs.push(match pack {
+            media::Pack::Source => source.parse().map_err(|error| unusable(media::PACKS, &error))?,
+            media::Pack::File(name) => put(blobs, out, &name).await?,
+        });
+    }
+    Ok(Media { index: put(blobs, out, media::INDEX).await?, packs })
 }
 
 async fn model_made(app: &App, out: &Path, model: &ModelName) -> Result<ModelMade, NotCollected> {

@@ -36,11 +36,28 @@ impl App {
         let (extension, content_type, digest) = match format {
             FileFormat::Parquet => ("parquet", "application/vnd.apache.parquet", version.contents.data),
             FileFormat::Csv => ("csv", "text/csv; charset=utf-8", self.csv(caller, &version).await?),
+            FileFormat::Images => return self.export_pictures(&version).await,
         };
         let blob = self.store.blobs.open(&digest).await?;
         Ok(Export {
             file: format!("{}-{}.{extension}", version.dataset, version.version),
             content_type,
+            bytes: blob.length,
+            stream: blob.stream().map(|chunk| chunk.map_err(std::io::Error::other)).boxed(),
+        })
+    }
+
+    /// The file that pictures were imported from, as it came.
+    async fn export_pictures(&self, version: &VersionRow) -> Result<Export, Error> {
+        if version.contents.media.is_none() {
+            let message = format!("{}:{} is a table, and holds no pictures", version.dataset, version.version);
+            return Err(Error::invalid("format", message, "export it as `csv` or `parquet`"));
+        }
+        let digest = version.source.sha256.parse().map_err(|error| Error::Internal(format!("a record: {error}")))?;
+        let blob = self.store.blobs.open(&digest).await?;
+        Ok(Export {
+            file: version.source.file.replace(['"', '\\'], "_"),
+            content_type: "application/octet-stream",
             bytes: blob.length,
             stream: blob.stream().map(|chunk| chunk.map_err(std::io::Error::other)).boxed(),
         })

@@ -4,9 +4,11 @@
 
 mod export;
 mod import;
+mod media;
 mod recipes;
 mod view;
 
 pub use export::Export;
 pub use import::ImportRequest;
+pub use media::Medium;
 pub(crate) use recipes::recipe_is_wrong;

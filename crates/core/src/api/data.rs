@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::Job;
 use crate::job::ImportOptions;
+use crate::media::LabelledBox;
 use crate::schema::Schema;
 use crate::time::Micros;
 
@@ -63,6 +64,40 @@ pub struct Preview {
     pub columns: Vec<String>,
     /// The rows, cell by cell: numbers, texts, booleans, or null for missing.
     pub rows: Vec<Vec<serde_json::Value>>,
+}
+
+/// Some of the pictures of a dataset version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PicturePage {
+    /// How many pictures there are, of this class where one was asked for.
+    pub total: u64,
+    /// Some of them, in the order of the rows.
+    pub items: Vec<PictureItem>,
+}
+
+/// One picture of a dataset version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PictureItem {
+    /// Its row, from 0: `GET …/media/{row}` gives its bytes.
+    pub row: u32,
+    /// Its path in the archive.
+    pub path: String,
+    /// What it shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// The part that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// The row of an earlier picture of the same bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<u32>,
+    /// The boxes in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub boxes: Vec<LabelledBox>,
 }
 
 /// The answer to an import.

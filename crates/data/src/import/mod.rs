@@ -8,7 +8,7 @@ mod csv;
 mod dialect;
 mod parquet;
 mod plain;
-mod preview;
+pub(crate) mod preview;
 mod records;
 mod source;
 mod text;
@@ -26,11 +26,14 @@ use serde::Serialize;
 pub(crate) use self::source::Derived;
 
 use crate::profile::{Profiled, profile};
-use crate::{Error, Watch, database};
+use crate::{Error, Watch, database, images};
 
 /// Reads the source of `spec` and writes `data.parquet`, `schema.json`, `profile.json` and `preview.json` into `out`,
 /// which exists. Temporary files lie beside `out`. The same source and options give the same bytes of `data.parquet`.
 pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Error> {
+    if images::is_meant(spec)? {
+        return images::import(spec, out, watch);
+    }
     let beside = out.parent().unwrap_or(out);
     let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
     let data = out.join("data.parquet");
@@ -41,7 +44,8 @@ pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Er
     let work = Work { connection: &connection, spec, temporary: temporary.path(), data: &data, watch };
     let (columns, mut warnings) = match work.format()? {
         FileFormat::Csv => csv::write(&work)?,
-        FileFormat::Parquet => (write_parquet(&work)?, Vec::new()),
+        // Pictures went another way above.
+        FileFormat::Parquet | FileFormat::Images => (write_parquet(&work)?, Vec::new()),
     };
     let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     warnings.append(&mut profile.warnings);
@@ -131,7 +135,7 @@ fn check_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), Error> {
     Ok(())
 }
 
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
     let mut writer = BufWriter::new(File::create(path).map_err(Error::writing(path))?);
     let written = serde_json::to_writer(&mut writer, value).map_err(std::io::Error::from);
     written.and_then(|()| writer.flush()).map_err(Error::writing(path))

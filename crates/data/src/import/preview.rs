@@ -14,7 +14,7 @@ use crate::{Error, database};
 const ROWS: usize = 50;
 
 /// Dates and timestamps are ISO text; infinities, which JSON has no numbers for, are the texts `inf` and `-inf`.
-pub(super) fn preview(connection: &Connection, data: &Path, schema: &Schema) -> Result<Preview, Error> {
+pub(crate) fn preview(connection: &Connection, data: &Path, schema: &Schema) -> Result<Preview, Error> {
     let cells = schema.columns.iter().map(|column| {
         let name = database::identifier(&column.name);
         match column.column_type {

@@ -72,7 +72,7 @@ pub(crate) fn profile(
         gather(told, columns.len(), watch)
     })?;
     let mut profiled = Profiled {
-        profile: Profile { rows, columns: Vec::with_capacity(columns.len()), warnings: Vec::new() },
+        profile: Profile { rows, columns: Vec::with_capacity(columns.len()), warnings: Vec::new(), images: None },
         categories: Vec::with_capacity(columns.len()),
     };
     for mut one in described {

@@ -1,14 +1,16 @@
 //! `meuse data`: import, look at, export.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use meuse_core::api::{Dataset, DatasetVersion, ImportAnswer, Page, Preview};
 use meuse_core::job::JobState;
-use meuse_core::profile::{ColumnProfile, Profile};
+use meuse_core::profile::{ColumnProfile, Frequency, ImagesProfile, Profile};
 
+use super::folder::Folder;
 use super::{Session, download, follow};
 use crate::arguments::{Data, Format};
 use crate::client::segment;
@@ -37,17 +39,25 @@ fn word(format: Format) -> &'static str {
     match format {
         Format::Csv => "csv",
         Format::Parquet => "parquet",
+        Format::Images => "images",
     }
 }
 
 fn import(session: &Session, name: &str, file: &Path, mut query: Vec<String>) -> anyhow::Result<ExitCode> {
-    let source = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let metadata = source.metadata()?;
-    if !metadata.is_file() {
-        anyhow::bail!("{} is not a file: name a CSV or Parquet file", file.display());
-    }
-    let length = metadata.len();
-    let file_name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let metadata = std::fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut file_name =
+        file.canonicalize()?.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let (source, length): (Box<dyn Read>, u64) = if metadata.is_dir() {
+        let folder = Folder::look(file)?;
+        let links = if folder.links > 0 { format!(", {} links left out", folder.links) } else { String::new() };
+        eprintln!("packing {} files{links}", folder.count());
+        file_name.push_str(".tar");
+        let length = folder.length()?;
+        (Box::new(folder.read()), length)
+    } else {
+        let source = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+        (Box::new(source), metadata.len())
+    };
     query.push(format!("file={}", segment(&file_name)));
     let path = format!("/api/v1/datasets/{}/versions?{}", segment(name), query.join("&"));
     let bar = output::byte_bar(length, "upload");
@@ -171,10 +181,39 @@ fn profile(session: &Session, dataset: &str, column: Option<&str>) -> anyhow::Re
     let rows = profile.columns.iter().map(|column| summary(column, profile.rows)).collect();
     let head = ["column", "type", "missing", "distinct", "min", "mean", "max", "distribution"];
     output::table(&head, &[2, 3, 4, 5, 6], rows);
+    if let Some(images) = &profile.images {
+        print_images(images);
+    }
     for warning in &profile.warnings {
         output::line(&format!("note: {warning}"));
     }
     Ok(())
+}
+
+fn print_images(images: &ImagesProfile) {
+    let most = |counted: &[Frequency]| {
+        let shown: Vec<String> = counted.iter().take(30).map(|one| format!("{} {}", one.value, one.count)).collect();
+        let more = counted.len().saturating_sub(30);
+        if more > 0 { format!("{} and {more} more", shown.join(", ")) } else { shown.join(", ") }
+    };
+    let lines = [("classes", &images.classes), ("parts", &images.splits), ("sizes", &images.sizes)];
+    let more = [("channels", &images.channels), ("formats", &images.formats)];
+    for (name, counted) in lines.into_iter().chain(more).filter(|(_, counted)| !counted.is_empty()) {
+        output::line(&format!("{name}: {}", most(counted)));
+    }
+    output::line(&format!(
+        "{} without a class, {} duplicates, {} boxes, {} in all",
+        images.unlabelled,
+        images.duplicates,
+        images.boxes,
+        output::bytes(images.bytes)
+    ));
+    if images.left_out > 0 {
+        output::line(&format!("{} files were left out:", images.left_out));
+        for problem in images.problems.iter().take(20) {
+            output::line(&format!("  {}: {}", problem.file, problem.reason));
+        }
+    }
 }
 
 fn summary(column: &ColumnProfile, rows: u64) -> Vec<String> {

@@ -6,6 +6,7 @@ mod backup;
 mod data;
 mod doctor;
 mod download;
+mod folder;
 mod follow;
 mod jobs;
 mod login;

@@ -7,6 +7,7 @@ mod backup_damage;
 mod files;
 mod floors;
 mod homes;
+mod pictures;
 #[path = "../../../store/tests/support/postgres.rs"]
 mod postgres;
 mod start;

@@ -232,6 +232,15 @@ impl Server {
         (status, text)
     }
 
+    /// The bytes that a GET is answered with, which must succeed.
+    pub(crate) fn bytes(&self, path: &str) -> Vec<u8> {
+        let request = ureq::get(format!("{}{path}", self.url)).header("authorization", format!("Bearer {}", self.key));
+        let response = request.call().unwrap_or_else(|error| panic!("{path}: {error}"));
+        let mut bytes = Vec::new();
+        response.into_body().into_reader().read_to_end(&mut bytes).expect("a body");
+        bytes
+    }
+
     /// What the server logged.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.path("server.log")).unwrap_or_default()

@@ -6,6 +6,7 @@ pub(crate) mod backup;
 pub(crate) mod data;
 pub(crate) mod error;
 pub(crate) mod jobs;
+pub(crate) mod media;
 pub(crate) mod models;
 pub(crate) mod openapi;
 pub(crate) mod overview;

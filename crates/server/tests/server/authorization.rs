@@ -96,6 +96,10 @@ const CASES: &[Case] = &[
     Case("GET",    "/api/v1/datasets/{dataset}/preview",        May(Action::ReadData), "", "", 200, Absent),
     Case("GET",    "/api/v1/datasets/{dataset}/export",         May(Action::ExportData), "/api/v1/datasets/{dataset}/export?format=parquet", "", 200, Absent),
 
+    // The data set is a table, which both refuse to show as pictures; one that is not there is not found first.
+    Case("GET",    "/api/v1/datasets/{dataset}/media",          May(Action::ReadData), "", "", 400, Absent),
+    Case("GET",    "/api/v1/datasets/{dataset}/media/{row}",    May(Action::ReadData), "/api/v1/datasets/{dataset}/media/0", "", 400, Absent),
+
     Case("GET",    "/api/v1/recipes/schema",                    Key, "", "", 200, Own),
     Case("POST",   "/api/v1/recipes/init",                      May(Action::CheckRecipe), "", r#"{"dataset":"{dataset}","target":"late"}"#, 200, Absent),
     Case("POST",   "/api/v1/recipes/read",                      May(Action::CheckRecipe), "", r#"{"recipe":"{recipe}"}"#, 200, Whole),

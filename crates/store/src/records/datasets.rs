@@ -3,6 +3,7 @@
 //! What a version holds (cells, schema, profile, preview) is in the blobs that its record names.
 
 use meuse_core::time::Micros;
+use serde::{Deserialize, Serialize};
 
 use crate::blobs::Digest;
 use crate::db::{Db, Tx, on};
@@ -53,6 +54,45 @@ pub struct Contents {
     pub profile: Digest,
     /// A [`meuse_core::api::Preview`] as JSON.
     pub preview: Digest,
+    /// Where its pictures are, for a dataset of pictures.
+    pub media: Option<Media>,
+}
+
+/// Where the pictures of a version are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Media {
+    /// A list of them; see [`meuse_core::media`].
+    pub index: Digest,
+    /// Their bytes, in the order in which the list names packs.
+    pub packs: Vec<Digest>,
+}
+
+/// The same, as a record has it.
+#[derive(Serialize, Deserialize)]
+struct MediaText {
+    index: String,
+    packs: Vec<String>,
+}
+
+impl Media {
+    /// As a record has it.
+    fn text(&self) -> Result<String, Error> {
+        let packs = self.packs.iter().map(Digest::to_string).collect();
+        let text = MediaText { index: self.index.to_string(), packs };
+        serde_json::to_string(&text).map_err(|error| Error::record("media", error))
+    }
+
+    /// As a record has it.
+    pub(super) fn of_text(text: &str) -> Result<Self, Error> {
+        let text: MediaText = serde_json::from_str(text).map_err(|error| Error::record("media", error))?;
+        let packs = text.packs.iter().map(|pack| pack.parse()).collect::<Result<_, _>>()?;
+        Ok(Self { index: text.index.parse()?, packs })
+    }
+
+    /// Every blob that it names.
+    pub(super) fn blobs(self) -> impl Iterator<Item = Digest> {
+        self.packs.into_iter().chain([self.index])
+    }
 }
 
 /// The file that a version came from, and how it was read.
@@ -100,6 +140,7 @@ struct Raw {
     profile_blob: String,
     preview_blob: String,
     csv_blob: Option<String>,
+    media: Option<String>,
     source_file: String,
     source_sha256: String,
     source_bytes: i64,
@@ -122,6 +163,7 @@ impl TryFrom<Raw> for VersionRow {
                 schema: digest(&raw.schema_blob)?,
                 profile: digest(&raw.profile_blob)?,
                 preview: digest(&raw.preview_blob)?,
+                media: raw.media.as_deref().map(Media::of_text).transpose()?,
             },
             csv: raw.csv_blob.as_deref().map(digest).transpose()?,
             source: SourceRow {
@@ -219,15 +261,16 @@ pub async fn register(tx: &mut Tx, new: &NewVersion<'_>) -> Result<u32, Error> {
 async fn insert(tx: &mut Tx, dataset: &str, version: i64, new: &NewVersion<'_>) -> Result<(), Error> {
     const SQL: &str = "INSERT INTO dataset_version \
         (dataset_id, version, created_at, created_by, job_id, row_count, byte_count, data_blob, schema_blob, \
-         profile_blob, preview_blob, source_file, source_sha256, source_bytes, source_options) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
+         profile_blob, preview_blob, source_file, source_sha256, source_bytes, source_options, media) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
     let (contents, source) = (new.contents, new.source);
+    let media = contents.media.as_ref().map(Media::text).transpose()?;
     on!(tx, connection => sqlx::query(SQL)
         .bind(dataset).bind(version).bind(new.at.0).bind(new.by).bind(new.job)
         .bind(contents.rows as i64).bind(contents.bytes as i64)
         .bind(contents.data.to_string()).bind(contents.schema.to_string())
         .bind(contents.profile.to_string()).bind(contents.preview.to_string())
-        .bind(&source.file).bind(&source.sha256).bind(source.bytes as i64).bind(&source.options)
+        .bind(&source.file).bind(&source.sha256).bind(source.bytes as i64).bind(&source.options).bind(&media)
         .execute(connection).await.map(drop))?;
     Ok(())
 }

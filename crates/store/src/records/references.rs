@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::blobs::Digest;
 use crate::db::{Db, Tx, on};
 use crate::error::Error;
+use crate::records::datasets::Media;
 
 /// Every blob that a record names, as of one instant: what versions of datasets are made of and came from, what
 /// versions of models are made of (deleted ones too: their records stay), what jobs told, and what jobs that have not
@@ -36,10 +37,12 @@ async fn named(tx: &mut Tx) -> Result<(HashSet<Digest>, Vec<BTreeMap<String, Val
         UNION SELECT profile_blob FROM dataset_version UNION SELECT preview_blob FROM dataset_version \
         UNION SELECT csv_blob FROM dataset_version WHERE csv_blob IS NOT NULL \
         UNION SELECT source_sha256 FROM dataset_version";
+    const MEDIA: &str = "SELECT media FROM dataset_version WHERE media IS NOT NULL";
     const MODELS: &str = "SELECT files FROM model_version";
     const EVENTS: &str = "SELECT events_blob FROM job WHERE events_blob IS NOT NULL";
     const TASKS: &str = "SELECT task FROM job WHERE state IN ('queued', 'running')";
     let mut texts: Vec<String> = on!(tx, connection => sqlx::query_scalar(DATASETS).fetch_all(connection).await)?;
+    let media: Vec<String> = on!(tx, connection => sqlx::query_scalar(MEDIA).fetch_all(connection).await)?;
     let events: Vec<String> = on!(tx, connection => sqlx::query_scalar(EVENTS).fetch_all(connection).await)?;
     let bundles: Vec<String> = on!(tx, connection => sqlx::query_scalar(MODELS).fetch_all(connection).await)?;
     let tasks: Vec<String> = on!(tx, connection => sqlx::query_scalar(TASKS).fetch_all(connection).await)?;
@@ -48,7 +51,10 @@ async fn named(tx: &mut Tx) -> Result<(HashSet<Digest>, Vec<BTreeMap<String, Val
         let files: BTreeMap<String, String> = serde_json::from_str(&files).map_err(damaged("a model version"))?;
         texts.extend(files.into_values());
     }
-    let named = texts.iter().map(|text| text.parse()).collect::<Result<HashSet<Digest>, _>>()?;
+    let mut named = texts.iter().map(|text| text.parse()).collect::<Result<HashSet<Digest>, _>>()?;
+    for media in media {
+        named.extend(Media::of_text(&media)?.blobs());
+    }
     let task = |text: &String| serde_json::from_str(text).map_err(damaged("a job"));
     Ok((named, tasks.iter().map(task).collect::<Result<_, _>>()?))
 }

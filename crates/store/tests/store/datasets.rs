@@ -27,6 +27,7 @@ async fn register(store: &Store, project: &str, dataset: &str, source: &SourceRo
         schema: Digest::of(b"schema"),
         profile: Digest::of(b"profile"),
         preview: Digest::of(b"preview"),
+        media: None,
     };
     let (at, by, job) = (Micros(7), "ana", "job");
     let mut tx = store.begin().await.expect("a transaction begins");

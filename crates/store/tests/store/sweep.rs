@@ -75,9 +75,11 @@ async fn what_any_record_names_stays(place: Place) {
     let (data, schema, profile, preview) = (blob("data"), blob("schema"), blob("profile"), blob("preview"));
     let (source, csv, model, told) = (blob("source"), blob("csv"), blob("model"), blob("events"));
     let (waiting, failed) = (blob("waiting"), blob("failed"));
+    let (index, packs) = (blob("index"), vec![blob("first pack"), blob("second pack")]);
+    let media = datasets::Media { index, packs: packs.clone() };
     let at = Micros(1);
     let mut tx = store.begin().await.expect("a transaction begins");
-    let contents = datasets::Contents { rows: 1, bytes: 1, data, schema, profile, preview };
+    let contents = datasets::Contents { rows: 1, bytes: 1, data, schema, profile, preview, media: Some(media) };
     let row = datasets::SourceRow { file: "f".into(), sha256: source.to_string(), bytes: 1, options: "{}".into() };
     let new = datasets::NewVersion {
         project: "lending",
@@ -128,7 +130,8 @@ async fn what_any_record_names_stays(place: Place) {
     tx.commit().await.expect("committed");
     assert_eq!(sweep(&store).await.blobs, 1, "what a failed import came from");
     assert!(!file(&place, failed).exists());
-    for digest in [data, schema, profile, preview, source, csv, model, told, waiting] {
+    let named = [data, schema, profile, preview, source, csv, model, told, waiting, index];
+    for digest in named.into_iter().chain(packs) {
         store.blobs.read(&digest).await.expect("it is whole");
     }
 }

@@ -1,0 +1,131 @@
+//! Datasets of pictures: a zip, a tar, a folder (which the command line sends as a tar), or IDX becomes a version.
+//!
+//! The version's Parquet has one row per picture; the pictures' bytes lie in packs: the imported tar itself, or files of
+//! at most 256 MiB that hold them one behind the other. A file that is broken, or is no picture, is listed with the
+//! reason and left out; what an honest archive does not hold is refused (see [`archive`]).
+
+mod archive;
+mod gather;
+mod idx;
+mod labels;
+mod packs;
+mod table;
+
+use std::path::Path;
+
+use meuse_core::job::{FileFormat, ImportSpec};
+use meuse_core::media::{self, Pack};
+use meuse_core::profile::{FileProblem, ImagesProfile};
+use meuse_core::schema::{ColumnSchema, Schema};
+
+use self::archive::{Archive, Kind};
+use self::gather::{Gathered, Gatherer};
+use self::packs::PackWriter;
+use crate::import::{preview, write_json};
+use crate::profile::{Profiled, profile};
+use crate::{Error, Watch, database};
+
+/// The most problems that a profile lists; it counts them all.
+const LISTED: usize = 1000;
+/// The largest IDX file, unpacked, in bytes.
+const MAX_IDX: u64 = 1 << 30;
+
+/// Whether a file is to be imported as pictures: because it is asked for, or by its first bytes.
+pub(crate) fn is_meant(spec: &ImportSpec) -> Result<bool, Error> {
+    match spec.options.format {
+        Some(format) => Ok(format == FileFormat::Images),
+        None => archive::kind(&spec.source).map(|kind| kind.is_some()),
+    }
+}
+
+/// Imports pictures: writes what a table's import writes, the list of pictures, and packs.
+pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Error> {
+    let beside = out.parent().unwrap_or(out);
+    let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
+    let gathered = gather(spec, out, watch)?;
+    if gathered.rows.is_empty() {
+        return Err(nothing(&gathered));
+    }
+    let data = out.join("data.parquet");
+    table::write(&gathered.rows, &data)?;
+    write_json(&out.join(media::PACKS), &gathered.packs)?;
+    table::write_index(&gathered.rows, &out.join(media::INDEX))?;
+
+    let connection = database::open(spec.limits, &temporary.path().join("spill"), &[&data])?;
+    let columns = table::columns();
+    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
+    // Every path, hash and offset is different, which is nobody's news.
+    profile.warnings.clear();
+    profile.images = Some(described(&gathered));
+    let schema = profile.columns.iter().zip(categories).map(|(column, categories)| ColumnSchema {
+        name: column.name.clone(),
+        column_type: column.column_type,
+        nullable: column.missing > 0,
+        categories: categories.filter(|_| ["label", "split", "format"].contains(&column.name.as_str())),
+    });
+    let schema = Schema { columns: schema.collect() };
+    write_json(&out.join("schema.json"), &schema)?;
+    write_json(&out.join("profile.json"), &profile)?;
+    write_json(&out.join("preview.json"), &preview::preview(&connection, &data, &schema)?)
+}
+
+fn gather(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<Gathered, Error> {
+    let source = spec.source.as_path();
+    watch.progress("look through archive", 0, 0);
+    let mut packs = PackWriter::new(out);
+    let kind = archive::kind(source)?;
+    let archive = match kind {
+        Some(Kind::Tar) => {
+            packs.take(Pack::Source);
+            Archive::tar(source)?
+        }
+        Some(Kind::TarGz) => {
+            // Unpacked, it is a pack as it stands.
+            let name = packs.name();
+            let unpacked = archive::gunzip(source, &out.join(&name))?;
+            packs.take(Pack::File(name));
+            Archive::tar(&unpacked)?
+        }
+        Some(Kind::Zip) => Archive::zip(source)?,
+        Some(Kind::Idx) => {
+            let bytes = archive::whole(source, MAX_IDX)?;
+            let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
+            gatherer.idx("pictures.idx3-ubyte", bytes, None)?;
+            return gatherer.finish();
+        }
+        None => {
+            let message = "the file is no zip, no tar and no IDX";
+            return Err(Error::refused("", message, "pack the pictures as a zip or tar, or name their folder"));
+        }
+    };
+    let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
+    gatherer.archive(archive)?;
+    gatherer.finish()
+}
+
+/// What is said of an archive without a picture.
+fn nothing(gathered: &Gathered) -> Error {
+    let first =
+        gathered.problems.first().map(|FileProblem { file, reason }| format!("; the first file: {file}: {reason}"));
+    let message = format!("there is no picture that can be read{}", first.unwrap_or_default());
+    Error::refused("", message, "send PNG, JPEG, WebP, BMP or GIF files, one folder per class, or IDX")
+}
+
+fn described(gathered: &Gathered) -> ImagesProfile {
+    let rows = &gathered.rows;
+    let most = 10_000;
+    let size = |row: &table::Row| Some(format!("{} × {}", row.width, row.height));
+    ImagesProfile {
+        bytes: rows.iter().map(|row| u64::from(row.length)).sum(),
+        classes: table::counted(rows.iter().map(|row| row.label.clone()), most),
+        unlabelled: rows.iter().filter(|row| row.label.is_none()).count() as u64,
+        splits: table::counted(rows.iter().map(|row| row.split.clone()), most),
+        formats: table::counted(rows.iter().map(|row| Some(row.format.word().to_owned())), most),
+        channels: table::counted(rows.iter().map(|row| Some(row.channels.to_string())), most),
+        sizes: table::counted(rows.iter().map(size), 20),
+        duplicates: rows.iter().filter(|row| row.duplicate_of.is_some()).count() as u64,
+        boxes: rows.iter().map(|row| row.boxes.len() as u64).sum(),
+        left_out: gathered.problems.len() as u64,
+        problems: gathered.problems.iter().take(LISTED).cloned().collect(),
+    }
+}

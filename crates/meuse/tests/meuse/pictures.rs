@@ -1,0 +1,242 @@
+//! Datasets of pictures: a folder becomes a version with thumbnails, an export gives the bytes back, a backup carries
+//! them, and hostile archives are refused with the name of the entry.
+
+use std::io::{Cursor, Write as _};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::support::{Server, checkout};
+
+/// A picture that `crates/prep/tests/fixtures/make_images.py` drew.
+fn fixture(name: &str) -> Vec<u8> {
+    let path = checkout().join("crates/prep/tests/fixtures/images").join(name);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A tar of these files.
+fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(content.len() as u64);
+        header.set_mode(0o644);
+        // Written by hand, since the library refuses names that a hostile archive has.
+        let field = &mut header.as_gnu_mut().expect("a GNU header").name;
+        field[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        builder.append(&header, *content).expect("appended");
+    }
+    builder.into_inner().expect("a tar")
+}
+
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in files {
+        writer.start_file(*name, SimpleFileOptions::default()).expect("begun");
+        writer.write_all(content).expect("written");
+    }
+    writer.finish().expect("a zip").into_inner()
+}
+
+fn gz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).expect("compressed");
+    encoder.finish().expect("a gzip file")
+}
+
+fn import(server: &Server, name: &str, path: &Path) -> Value {
+    server.json(&["data", "import", name, path.to_str().expect("UTF-8")])
+}
+
+fn profile(server: &Server, name: &str) -> Value {
+    server.json(&["data", "profile", name])["images"].clone()
+}
+
+/// What is asked of our own API, as JSON.
+fn ask(server: &Server, path: &str) -> Value {
+    let (status, body) = server.http("GET", path, Some(&server.key), b"");
+    assert_eq!(status, 200, "{path}: {body}");
+    serde_json::from_str(&body).expect("JSON")
+}
+
+/// Two classes, a duplicate, and three files that are no pictures.
+fn folder(server: &Server) -> PathBuf {
+    let folder = server.path("pets");
+    for class in ["cat", "dog"] {
+        std::fs::create_dir_all(folder.join(class)).expect("made");
+    }
+    let put = |name: &str, bytes: Vec<u8>| std::fs::write(folder.join(name), bytes).expect("written");
+    put("cat/one.png", fixture("drawing.png"));
+    put("cat/two.jpg", fixture("turned.jpg"));
+    put("cat/again.png", fixture("drawing.png"));
+    put("dog/three.webp", fixture("lossy.webp"));
+    put("dog/grey.jpg", fixture("grey.jpg"));
+    put("dog/short.png", fixture("short.png"));
+    put("dog/huge.png", fixture("huge.png"));
+    put("dog/letter.png", b"Dear reader".to_vec());
+    folder
+}
+
+#[test]
+fn a_folder_of_pictures_becomes_a_version_and_comes_back() {
+    let server = Server::start();
+    let version = import(&server, "pets", &folder(&server));
+    assert_eq!(version["rows"], 5);
+    let images = profile(&server, "pets");
+    assert_eq!(images["classes"], json!([{"value": "cat", "count": 3}, {"value": "dog", "count": 2}]));
+    assert_eq!(images["duplicates"], 1);
+    let problems: Vec<(&str, &str)> = images["problems"]
+        .as_array()
+        .expect("problems")
+        .iter()
+        .map(|problem| (problem["file"].as_str().expect("a file"), problem["reason"].as_str().expect("a reason")))
+        .collect();
+    assert_eq!(problems.len(), 3);
+    for (file, reason) in
+        [("dog/huge.png", "100000 × 100000"), ("dog/letter.png", "no picture"), ("dog/short.png", "cut short")]
+    {
+        assert!(problems.iter().any(|(name, why)| *name == file && why.contains(reason)), "{file}: {problems:?}");
+    }
+
+    let page = ask(&server, "/api/v1/datasets/pets/media?label=cat&limit=2&offset=1");
+    assert_eq!(page["total"], 3);
+    let shown: Vec<(&str, u64)> = page["items"]
+        .as_array()
+        .expect("items")
+        .iter()
+        .map(|item| (item["path"].as_str().expect("a path"), item["row"].as_u64().expect("a row")))
+        .collect();
+    assert_eq!(shown, [("cat/one.png", 1), ("cat/two.jpg", 2)]);
+    // Turned by its header: stored 20 × 14, seen 14 × 20.
+    assert_eq!((&page["items"][1]["width"], &page["items"][1]["height"]), (&json!(14), &json!(20)));
+    let item = &ask(&server, "/api/v1/datasets/pets/media?label=cat")["items"][1];
+    assert_eq!(item["duplicate_of"], 0, "`again.png` comes first and has the same bytes");
+
+    let file = server.bytes("/api/v1/datasets/pets:1/media/2");
+    assert_eq!(file, fixture("turned.jpg"));
+    let thumbnail = server.bytes("/api/v1/datasets/pets:1/media/1?thumbnail=16");
+    assert!(thumbnail.starts_with(b"\x89PNG") && thumbnail[16..24] == [0, 0, 0, 16, 0, 0, 0, 12]);
+    for (path, status) in [
+        ("/api/v1/datasets/pets/media/5", 404),
+        ("/api/v1/datasets/pets/media?label=cow", 404),
+        ("/api/v1/datasets/pets/media/0?thumbnail=9000", 400),
+        ("/api/v1/datasets/pets/media/one", 400),
+    ] {
+        assert_eq!(server.http("GET", path, Some(&server.key), b"").0, status, "{path}");
+    }
+
+    let out = server.path("back.tar");
+    server.run(&["data", "export", "pets", "--format", "images", "--out", out.to_str().expect("UTF-8")]);
+    let mut archive = tar::Archive::new(std::fs::File::open(&out).expect("the export"));
+    let unpacked = server.path("unpacked");
+    archive.unpack(&unpacked).expect("a tar");
+    for name in ["cat/one.png", "cat/two.jpg", "dog/short.png", "dog/letter.png"] {
+        let read = |folder: &Path| std::fs::read(folder.join(name)).expect(name);
+        assert!(read(&unpacked) == read(&server.path("pets")), "{name}");
+    }
+    let again = import(&server, "pets", &server.path("pets"));
+    assert_eq!(again["outcome"], "unchanged");
+}
+
+#[test]
+fn every_kind_of_archive_gives_the_same_pictures() {
+    let server = Server::start();
+    let [drawing, cmyk, moving] = ["drawing.png", "cmyk.jpg", "moving.gif"].map(fixture);
+    let files: [(&str, &[u8]); 3] =
+        [("set/train/a/1.png", &drawing), ("set/train/b/2.jpg", &cmyk), ("set/test/a/3.gif", &moving)];
+    let archives = [("z", zip(&files)), ("t", tar(&files)), ("g", gz(&tar(&files)))];
+    for (name, bytes) in archives {
+        import(&server, name, &server.file(name, bytes));
+        let images = profile(&server, name);
+        assert_eq!(images["classes"], json!([{"value": "a", "count": 2}, {"value": "b", "count": 1}]), "{name}");
+        assert_eq!(
+            images["splits"],
+            json!([{"value": "training", "count": 2}, {"value": "test", "count": 1}]),
+            "{name}"
+        );
+        for (row, content) in [&drawing, &cmyk, &moving].into_iter().enumerate() {
+            assert!(server.bytes(&format!("/api/v1/datasets/{name}/media/{row}")) == *content, "{name} {row}");
+        }
+    }
+}
+
+#[test]
+fn manifests_annotations_and_idx_say_what_pictures_show() {
+    let server = Server::start();
+    let (drawing, line) = (fixture("drawing.png"), fixture("line.png"));
+    let manifest = b"file,label,split\n1.png,x,train\n2.png,y,test\n3.png,z,test\n";
+    let listed = tar(&[("1.png", &drawing), ("2.png", &line), ("4.png", &drawing), ("labels.csv", manifest)]);
+    import(&server, "listed", &server.file("listed.tar", listed));
+    let images = profile(&server, "listed");
+    assert_eq!(images["classes"], json!([{"value": "x", "count": 1}, {"value": "y", "count": 1}]));
+    assert_eq!(images["left_out"], 2, "a line without a file, and a file without a line: {images}");
+
+    let coco = br#"{"images": [{"id": 1, "file_name": "1.png"}], "categories": [{"id": 3, "name": "disc"}],
+        "annotations": [{"image_id": 1, "category_id": 3, "bbox": [20, 13, 20, 20]}]}"#;
+    import(&server, "boxes", &server.file("boxes.tar", tar(&[("images/1.png", &drawing), ("val.json", coco)])));
+    let item = &ask(&server, "/api/v1/datasets/boxes/media")["items"][0];
+    assert_eq!(item["boxes"], json!([{"label": "disc", "box": [20.0, 13.0, 20.0, 20.0]}]));
+    assert_eq!((&item["label"], &item["split"]), (&json!("disc"), &json!("validation")));
+
+    let pictures = [&[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3_u8] as &[u8], &[9; 6], &[200; 6]].concat();
+    let digits = [0, 0, 8, 1, 0, 0, 0, 2, 7, 1_u8];
+    let idx = zip(&[("t10k-images-idx3-ubyte.gz", &gz(&pictures)), ("t10k-labels-idx1-ubyte.gz", &gz(&digits))]);
+    import(&server, "digits", &server.file("digits.zip", idx));
+    let page = ask(&server, "/api/v1/datasets/digits/media");
+    assert_eq!((&page["items"][0]["label"], &page["items"][1]["split"]), (&json!("7"), &json!("test")));
+    assert_eq!((&page["items"][0]["width"], &page["items"][0]["height"]), (&json!(3), &json!(2)));
+    // The pictures of a table are asked for in vain.
+    let table = server.file("t.csv", "a,b\n1,2\n");
+    server.run(&["data", "import", "table", table.to_str().expect("UTF-8")]);
+    let (status, body) = server.http("GET", "/api/v1/datasets/table/media", Some(&server.key), b"");
+    assert_eq!((status, body.contains("table")), (400, true), "{body}");
+}
+
+#[test]
+fn hostile_archives_are_refused_with_the_name_of_the_entry() {
+    let server = Server::start();
+    let drawing = fixture("drawing.png");
+    let good: (&str, &[u8]) = ("a/1.png", &drawing);
+    let special = |name: &str, kind: tar::EntryType, target: &str| {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_size(0);
+        if !target.is_empty() {
+            header.set_link_name(target).expect("a target");
+        }
+        builder.append_data(&mut header, name, std::io::empty()).expect("appended");
+        builder.into_inner().expect("a tar")
+    };
+    let mut cut = tar(&[good, ("b/2.png", &drawing)]);
+    cut.truncate(512 + drawing.len().next_multiple_of(512) + 700);
+    let zeros = vec![0; 66 << 20];
+    let cases: Vec<(&str, Vec<u8>, &[&str])> = vec![
+        ("climbs", tar(&[good, ("../../etc/evil.png", &drawing)]), &["../../etc/evil.png", "climbs"]),
+        ("absolute", tar(&[good, ("/etc/evil.png", &drawing)]), &["/etc/evil.png", "absolute"]),
+        ("climbing zip", zip(&[good, ("a/../../evil.png", &drawing)]), &["evil.png", "climbs"]),
+        ("windows", zip(&[good, ("C:\\evil.png", &drawing)]), &["evil.png", "absolute"]),
+        ("link", special("a/link.png", tar::EntryType::Symlink, "/etc/passwd"), &["a/link.png", "link"]),
+        ("hard link", special("a/hard.png", tar::EntryType::Link, "a/1.png"), &["a/hard.png", "link"]),
+        ("device", special("a/device", tar::EntryType::Char, ""), &["a/device", "device"]),
+        ("pipe", special("a/pipe", tar::EntryType::Fifo, ""), &["a/pipe", "device"]),
+        ("cut short", cut, &["b/2.png", "middle"]),
+        ("gzip bomb", gz(&tar(&[("bomb.png", &zeros)])), &["bomb.png", "bomb"]),
+        ("zip bomb", zip(&[("fill.png", &zeros)]), &["fill.png", "bomb"]),
+        ("nothing", tar(&[("a/readme.txt", b"no picture")]), &["no picture"]),
+        ("no zip", b"PK\x03\x04 and then nothing of a zip".to_vec(), &["damaged"]),
+    ];
+    for (name, bytes, texts) in cases {
+        let path = server.file("hostile", bytes);
+        let message = server.fails(&["data", "import", "hostile", path.to_str().expect("UTF-8")]);
+        for text in texts {
+            assert!(message.contains(text), "{name}: `{text}` is not in: {message}");
+        }
+    }
+    assert_eq!(server.json(&["data", "list"])["items"], json!([]), "no dataset was made");
+}
