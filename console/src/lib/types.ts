@@ -437,8 +437,36 @@ export interface Problem {
   message: string
 }
 
+export interface PictureItem {
+  duplicate_of?: number | null
+  height: number
+  label?: string | null
+  path: string
+  row: number
+  split?: string | null
+  width: number
+}
+
+export interface PicturePage {
+  items: PictureItem[]
+  total: number
+}
+
+export interface FileProblem {
+  file: string
+  reason: string
+}
+
+export interface ImagesProfile {
+  classes: Frequency[]
+  duplicates: number
+  left_out: number
+  problems: FileProblem[]
+}
+
 export interface Profile {
   columns: ColumnProfile[]
+  images?: ImagesProfile | null
   rows: number
   warnings?: string[]
 }
