@@ -127,7 +127,9 @@ impl<'a> Validator<'a> {
             }
         }
         self.unknown_fields(object, merged.keys().map(String::as_str), path);
-        for part in [branch, self.resolve_inner(branch)] {
+        // Each part once: a branch that refers to nothing is its own inner part, and would be told of twice.
+        let inner = Some(self.resolve_inner(branch)).filter(|inner| !std::ptr::eq(*inner, *branch));
+        for part in std::iter::once(*branch).chain(inner) {
             for (name, property) in properties(part) {
                 if let Some(field) = object.get(name).filter(|_| name != tag) {
                     self.value(field, property, &join(path, name));

@@ -73,11 +73,13 @@ fn plan(text: &str) -> Result<Plan, Problems> {
     parse(text)?.check(&schema(), Some(&profile()))
 }
 
-/// The recipe with one text replaced is refused with a sentence that begins like this.
+/// The recipe with one text replaced is refused with a sentence that begins like this, and nothing is told twice.
 fn refused(from: &str, to: &str, expected: &str) {
     assert!(GOOD.contains(from), "the good recipe has no `{from}`");
     let message = plan(&GOOD.replace(from, to)).expect_err(to).to_string();
     assert!(message.starts_with(expected), "\n told: {message}\nwants: {expected}");
+    let told: std::collections::BTreeSet<&str> = message.lines().collect();
+    assert_eq!(told.len(), message.lines().count(), "told twice: {message}");
 }
 
 #[test]
