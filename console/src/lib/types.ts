@@ -386,7 +386,7 @@ export interface Note {
   message: string
 }
 
-export type NoteKind = 'missing' | 'unknown_category'
+export type NoteKind = 'missing' | 'unknown_category' | 'unknown_text'
 
 export interface NumericProfile {
   histogram: Histogram

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `meuse.json` | the [`Manifest`] |
 //! | `prep.json` | fitted preprocessing (crate `prep`) |
-//! | `model.onnx` | input `features` f32 \[rows, width\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\] |
+//! | `model.onnx` | input `features` f32 \[rows, width\] and, where texts become terms, `terms` i64 \[rows, most\] and `term_values` f32 \[rows, most\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\] |
 //! | `evaluation.json` | the [`crate::evaluation::Evaluation`] |
 //! | `explain.json` | the [`Explanation`]: points table, coefficients, split gains |
 
@@ -32,6 +32,10 @@ pub const FILES: [&str; 5] = [MANIFEST, PREP, MODEL, EVALUATION, EXPLANATION];
 
 /// The name of the ONNX graph's input.
 pub const INPUT: &str = "features";
+/// The name of the ONNX graph's input for the terms of each row: indices, filled up with 0.
+pub const TERMS: &str = "terms";
+/// The name of the ONNX graph's input for the values of [`TERMS`], filled up with 0.
+pub const TERM_VALUES: &str = "term_values";
 /// The name of the ONNX graph's raw output: log-odds, or the predicted value of a regression.
 pub const RAW_SCORE: &str = "raw_score";
 /// The name of the ONNX graph's probability output, for a binary task.
@@ -61,7 +65,7 @@ pub struct Manifest {
     /// For a binary task: at or above this probability the label is the positive one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
-    /// Width of the matrix that preprocessing emits.
+    /// Width of the matrix that preprocessing emits, terms of texts included.
     pub features: u32,
     /// Columns that the training left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -152,7 +156,8 @@ pub struct Explanation {
     /// The points table of a scorecard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scorecard: Option<Scorecard>,
-    /// The coefficients of a linear model, intercept first (feature `intercept`).
+    /// The coefficients of a linear model, intercept first (feature `intercept`); of a text's terms the strongest, as
+    /// `column=term`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coefficients: Vec<Coefficient>,
     /// Total split gain per feature of a tree model, largest first.

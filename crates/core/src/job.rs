@@ -117,6 +117,8 @@ pub enum FileFormat {
     Parquet,
     /// Pictures: a zip or tar of them, or IDX. An export is the file that was imported.
     Images,
+    /// JSON lines: one object per line, its fields are the columns.
+    Jsonl,
 }
 
 /// A text encoding that imports read.

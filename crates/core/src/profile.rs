@@ -84,6 +84,51 @@ pub struct ColumnProfile {
     pub range: Option<[String; 2]>,
     /// The most frequent values, most frequent first, ties in ascending order; at most 20.
     pub frequent: Vec<Frequency>,
+    /// Lengths, words and duplicates, for a column of long texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextProfile>,
+}
+
+/// What a column of long texts looks like.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TextProfile {
+    /// Quantiles of the number of characters.
+    pub characters: Vec<Quantile>,
+    /// Quantiles of the number of words: runs of letters and digits, and Chinese and Japanese characters one by one.
+    pub words: Vec<Quantile>,
+    /// The most frequent words in small letters, most frequent first; at most 20. Of mostly Chinese texts, words of two
+    /// or more characters as jieba finds them. Counted in about 32 MiB of texts where there are more.
+    pub frequent_words: Vec<Frequency>,
+    /// The scripts of the letters, most frequent first, with their share of all letters: `Latin`, `Han`, `Cyrillic`, ….
+    /// A language is not guessed.
+    pub scripts: Vec<Share>,
+    /// Rows that repeat the text of an earlier row.
+    pub duplicates: u64,
+    /// Texts without any letter or digit.
+    pub empty: u64,
+    /// Per column of two values, how many texts stand in rows of both: labels that contradict each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub contradictions: Vec<Contradiction>,
+}
+
+/// A name and its share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Share {
+    /// The name.
+    pub name: String,
+    /// From 0 to 1.
+    pub share: f64,
+}
+
+/// Equal texts with different values of another column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Contradiction {
+    /// The other column.
+    pub column: String,
+    /// How many texts have more than one value there.
+    pub texts: u64,
+    /// In how many rows they stand.
+    pub rows: u64,
 }
 
 /// Moments, quantiles and histogram of a numeric column; infinities and missing cells are left out.

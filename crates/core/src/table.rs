@@ -112,24 +112,27 @@ pub fn number_text(value: f64, column_type: crate::schema::ColumnType) -> Option
     })
 }
 
-/// A row-major matrix of 32-bit floats, `rows` × `width`: what a model sees. NaN is missing.
+/// What a model sees: a row-major matrix of 32-bit floats, `rows` × `width`, in which NaN is missing; and beside it, for
+/// columns of long texts, the few terms that each row holds of hundreds of thousands.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matrix {
     /// The cells, row after row.
     pub data: Vec<f32>,
     /// Number of rows.
     pub rows: usize,
-    /// Number of columns (features).
+    /// Number of dense columns (features).
     pub width: usize,
+    /// The terms of each row; none where no column becomes terms.
+    pub sparse: Option<Sparse>,
 }
 
 impl Matrix {
     /// A matrix of zeros.
     pub fn zeros(rows: usize, width: usize) -> Self {
-        Self { data: vec![0.0; rows * width], rows, width }
+        Self { data: vec![0.0; rows * width], rows, width, sparse: None }
     }
 
-    /// One row.
+    /// One row of the dense part.
     pub fn row(&self, row: usize) -> &[f32] {
         &self.data[row * self.width..(row + 1) * self.width]
     }
@@ -137,6 +140,72 @@ impl Matrix {
     /// The given rows, in that order.
     pub fn take(&self, rows: &[u32]) -> Self {
         let data = rows.iter().flat_map(|row| self.row(*row as usize)).copied().collect();
-        Self { data, rows: rows.len(), width: self.width }
+        let sparse = self.sparse.as_ref().map(|sparse| sparse.take(rows));
+        Self { data, rows: rows.len(), width: self.width, sparse }
+    }
+
+    /// Puts the rows of another matrix of the same columns below these.
+    pub fn append(&mut self, below: &Self) {
+        self.data.extend_from_slice(&below.data);
+        self.rows += below.rows;
+        if let (Some(sparse), Some(below)) = (&mut self.sparse, &below.sparse) {
+            sparse.append(below);
+        }
+    }
+}
+
+/// Rows of which each holds few of many columns: the columns' indices, ascending, and their values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sparse {
+    /// Where each row begins in `columns` and `values`; one more than there are rows.
+    pub starts: Vec<usize>,
+    /// The column of each cell.
+    pub columns: Vec<u32>,
+    /// Its value.
+    pub values: Vec<f32>,
+    /// Number of columns.
+    pub width: usize,
+}
+
+impl Sparse {
+    /// No rows, of so many columns.
+    pub fn new(width: usize) -> Self {
+        Self { starts: vec![0], columns: Vec::new(), values: Vec::new(), width }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// The columns and values of one row.
+    pub fn row(&self, row: usize) -> (&[u32], &[f32]) {
+        let cells = self.starts[row]..self.starts[row + 1];
+        (&self.columns[cells.clone()], &self.values[cells])
+    }
+
+    /// Ends a row whose cells were pushed.
+    pub fn end_row(&mut self) {
+        self.starts.push(self.columns.len());
+    }
+
+    /// The given rows, in that order.
+    pub fn take(&self, rows: &[u32]) -> Self {
+        let mut taken = Self::new(self.width);
+        for row in rows {
+            let (columns, values) = self.row(*row as usize);
+            taken.columns.extend_from_slice(columns);
+            taken.values.extend_from_slice(values);
+            taken.end_row();
+        }
+        taken
+    }
+
+    /// Puts the rows of another one of the same columns below these.
+    pub fn append(&mut self, below: &Self) {
+        let before = self.columns.len();
+        self.columns.extend_from_slice(&below.columns);
+        self.values.extend_from_slice(&below.values);
+        self.starts.extend(below.starts[1..].iter().map(|start| before + start));
     }
 }

@@ -32,7 +32,7 @@ pub fn check(session: &Session, graph: &Graph, rows: &dyn Rows, expected: &[f32]
     let mut start = 0;
     while start < rows.count() {
         let count = BATCH.min(rows.count() - start);
-        let mut matrix = Matrix { data: vec![0.0; count * width], rows: count, width };
+        let mut matrix = Matrix { data: vec![0.0; count * width], rows: count, width, sparse: None };
         for (row, numbers) in matrix.data.chunks_exact_mut(width).enumerate() {
             rows.fill((start + row) as u32, None, numbers)?;
         }

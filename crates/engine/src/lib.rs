@@ -51,6 +51,9 @@ pub enum Error {
         /// The matrix's width.
         found: usize,
     },
+    /// The model takes terms and the matrix has none, or the reverse.
+    #[error("the model and its preprocessing disagree on whether texts become terms")]
+    Terms,
     /// ONNX Runtime refused or failed the call.
     #[error("ONNX Runtime could not run the model: {0}")]
     Run(String),

@@ -22,8 +22,24 @@ use crate::Error;
 /// A matrix that the model reads.
 pub(crate) struct Input<'a> {
     pub(crate) name: &'a CStr,
-    pub(crate) data: &'a [f32],
+    pub(crate) data: Cells<'a>,
     pub(crate) shape: [i64; 2],
+}
+
+/// The cells of a matrix, row after row.
+#[derive(Clone, Copy)]
+pub(crate) enum Cells<'a> {
+    F32(&'a [f32]),
+    I64(&'a [i64]),
+}
+
+impl Cells<'_> {
+    fn len(self) -> usize {
+        match self {
+            Self::F32(cells) => cells.len(),
+            Self::I64(cells) => cells.len(),
+        }
+    }
 }
 
 /// A matrix that the model fills, as many values per row as it holds.
@@ -68,9 +84,15 @@ struct Borrowed(*mut sys::OrtValue);
 
 impl Borrowed {
     /// # Safety
-    /// `data` must be valid for `shape[0]·shape[1]` floats as long as the value lives, and writable if it is an output.
-    unsafe fn new(memory: &CpuMemory, data: *mut f32, shape: [i64; 2]) -> Result<Self, Error> {
-        let bytes = (shape[0] * shape[1]) as usize * size_of::<f32>();
+    /// `data` must be valid for `shape[0]·shape[1]` elements of type `T`, which `element` names, as long as the value
+    /// lives, and writable if it is an output.
+    unsafe fn new<T>(
+        memory: &CpuMemory,
+        data: *mut T,
+        shape: [i64; 2],
+        element: sys::ONNXTensorElementDataType,
+    ) -> Result<Self, Error> {
+        let bytes = (shape[0] * shape[1]) as usize * size_of::<T>();
         let mut value = null_mut();
         // SAFETY: `memory` is alive, `data` and `bytes` are the caller's promise, the shape is copied by the call.
         check(unsafe {
@@ -80,7 +102,7 @@ impl Borrowed {
                 bytes,
                 shape.as_ptr(),
                 shape.len(),
-                sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT,
+                element,
                 &raw mut value,
             )
         })?;
@@ -95,30 +117,43 @@ impl Drop for Borrowed {
     }
 }
 
-/// Runs the model on one matrix, filling the outputs. May be called from many threads at once.
+const FLOAT: sys::ONNXTensorElementDataType = sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+const INT64: sys::ONNXTensorElementDataType = sys::ONNXTensorElementDataType::ONNX_TENSOR_ELEMENT_DATA_TYPE_INT64;
+
+/// Runs the model on one matrix per input, all of the same number of rows, filling the outputs. May be called from many
+/// threads at once.
 pub(crate) fn run(
     session: &ort::session::Session,
     memory: &CpuMemory,
-    input: &Input<'_>,
+    inputs: &[Input<'_>],
     outputs: &mut [Output<'_>],
 ) -> Result<(), Error> {
-    let [rows, width] = input.shape;
-    assert!(rows > 0 && width > 0, "an empty matrix is answered without a call");
-    assert_eq!(input.data.len(), (rows * width) as usize, "the matrix has the shape that is claimed for it");
-    // SAFETY: the slice lives through this function, and ONNX Runtime never writes to an input.
-    let given = unsafe { Borrowed::new(memory, input.data.as_ptr().cast_mut(), input.shape)? };
+    let mut given_names = Vec::with_capacity(inputs.len());
+    let mut given_values = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let [rows, width] = input.shape;
+        assert!(rows > 0 && width > 0, "an empty matrix is answered without a call");
+        assert_eq!(input.data.len(), (rows * width) as usize, "the matrix has the shape that is claimed for it");
+        given_names.push(input.name.as_ptr());
+        // SAFETY: the slices live through this function, and ONNX Runtime never writes to an input.
+        given_values.push(match input.data {
+            Cells::F32(cells) => unsafe { Borrowed::new(memory, cells.as_ptr().cast_mut(), input.shape, FLOAT)? },
+            Cells::I64(cells) => unsafe { Borrowed::new(memory, cells.as_ptr().cast_mut(), input.shape, INT64)? },
+        });
+    }
+    let rows = inputs.first().map_or(0, |input| input.shape[0]);
     let mut names = Vec::with_capacity(outputs.len());
     let mut columns = Vec::with_capacity(outputs.len());
     for output in outputs {
         let columns_of_output = output.data.len() / rows as usize;
         assert_eq!(output.data.len(), rows as usize * columns_of_output, "an output has whole rows");
         names.push(output.name.as_ptr());
+        let shape = [rows, columns_of_output as i64];
         // SAFETY: the slice is borrowed for writing through this function, and no other value covers it.
-        columns.push(unsafe { Borrowed::new(memory, output.data.as_mut_ptr(), [rows, columns_of_output as i64])? });
+        columns.push(unsafe { Borrowed::new(memory, output.data.as_mut_ptr(), shape, FLOAT)? });
     }
     let mut pointers: Vec<*mut sys::OrtValue> = columns.iter().map(|column| column.0).collect();
-    let given = [given.0.cast_const()];
-    let given_names = [input.name.as_ptr()];
+    let given: Vec<*const sys::OrtValue> = given_values.iter().map(|value| value.0.cast_const()).collect();
     // SAFETY: the session is alive and `Run` may be called concurrently on it (see above); names are NUL-terminated
     // and values alive for the whole call; `pointers` holds as many values as there are names.
     check(unsafe {

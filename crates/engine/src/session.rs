@@ -2,13 +2,13 @@
 
 use std::ffi::CString;
 
-use meuse_core::bundle::{INPUT, PROBABILITY, RAW_SCORE};
-use meuse_core::table::Matrix;
+use meuse_core::bundle::{INPUT, PROBABILITY, RAW_SCORE, TERM_VALUES, TERMS};
+use meuse_core::table::{Matrix, Sparse};
 use ort::ep::CPU;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{Outlet, TensorElementType};
 
-use crate::run::{self, CpuMemory, Input, Output};
+use crate::run::{self, Cells, CpuMemory, Input, Output};
 use crate::{Error, library};
 
 /// A model, ready to answer. Any number of threads may ask at once.
@@ -16,8 +16,12 @@ pub struct Session {
     model: ort::session::Session,
     memory: CpuMemory,
     width: usize,
+    /// Whether it takes the terms of texts.
+    takes_terms: bool,
     outputs: usize,
     input: CString,
+    terms: CString,
+    term_values: CString,
     raw: CString,
     probability: Option<CString>,
 }
@@ -46,22 +50,25 @@ impl Session {
     /// outputs are not those of a bundle.
     pub fn open(onnx: &[u8], threads: usize) -> Result<Self, Error> {
         let session = commit(onnx, threads)?;
-        let width = width_of(session.inputs())?;
+        let (width, takes_terms) = inputs_of(session.inputs())?;
         let outputs = outputs_of(session.outputs())?;
         let has = |name: &str| session.outputs().iter().any(|output| output.name() == name);
         let name = |name: &str| CString::new(name).expect("the names of a bundle hold no NUL");
         Ok(Self {
             memory: CpuMemory::new(&session)?,
             width,
+            takes_terms,
             outputs,
             input: name(INPUT),
+            terms: name(TERMS),
+            term_values: name(TERM_VALUES),
             raw: name(RAW_SCORE),
             probability: has(PROBABILITY).then(|| name(PROBABILITY)),
             model: session,
         })
     }
 
-    /// Number of features that the model takes.
+    /// Number of dense features that the model takes.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -74,23 +81,94 @@ impl Session {
     /// The scores of every row.
     ///
     /// # Errors
-    /// [`Error::Width`], or [`Error::Run`] when ONNX Runtime fails.
+    /// [`Error::Width`], [`Error::Terms`], or [`Error::Run`] when ONNX Runtime fails.
     pub fn scores(&self, features: &Matrix) -> Result<Scores, Error> {
         if features.width != self.width {
             return Err(Error::Width { expected: self.width, found: features.width });
         }
+        if features.sparse.is_some() != self.takes_terms {
+            return Err(Error::Terms);
+        }
         let mut raw = vec![0.0; features.rows * self.outputs];
         let mut probability = self.probability.as_ref().map(|_| vec![0.0; features.rows * self.outputs]);
-        if features.rows > 0 {
-            let input =
-                Input { name: &self.input, data: &features.data, shape: [features.rows as i64, self.width as i64] };
-            let mut outputs = vec![Output { name: &self.raw, data: &mut raw }];
-            if let (Some(name), Some(data)) = (&self.probability, &mut probability) {
-                outputs.push(Output { name, data });
-            }
-            run::run(&self.model, &self.memory, &input, &mut outputs)?;
+        let mut start = 0;
+        while start < features.rows {
+            let rows = start..self.end_of_call(features, start);
+            let filled = rows.start * self.outputs..rows.end * self.outputs;
+            let probability = probability.as_mut().map(|cells| &mut cells[filled.clone()]);
+            self.call(features, rows.clone(), &mut raw[filled], probability)?;
+            start = rows.end;
         }
         Ok(Scores { raw, probability })
+    }
+
+    /// Dense rows go in one call; rows of terms are padded to the longest, so that as many go as memory is well spent
+    /// on.
+    fn end_of_call(&self, features: &Matrix, start: usize) -> usize {
+        let Some(sparse) = &features.sparse else { return features.rows };
+        let mut longest = 1;
+        let mut end = start;
+        while end < features.rows {
+            longest = longest.max(sparse.row(end).0.len());
+            if end > start && longest * (end + 1 - start) > MOST_PADDED {
+                break;
+            }
+            end += 1;
+        }
+        end
+    }
+
+    fn call(
+        &self,
+        features: &Matrix,
+        rows: std::ops::Range<usize>,
+        raw: &mut [f32],
+        probability: Option<&mut [f32]>,
+    ) -> Result<(), Error> {
+        let count = rows.len() as i64;
+        let mut inputs = Vec::with_capacity(3);
+        if self.width > 0 {
+            let data = Cells::F32(&features.data[rows.start * self.width..rows.end * self.width]);
+            inputs.push(Input { name: &self.input, data, shape: [count, self.width as i64] });
+        }
+        let padded = features.sparse.as_ref().map(|sparse| Padded::new(sparse, rows));
+        if let Some(Padded { longest, terms, values }) = &padded {
+            let shape = [count, *longest as i64];
+            inputs.push(Input { name: &self.terms, data: Cells::I64(terms), shape });
+            inputs.push(Input { name: &self.term_values, data: Cells::F32(values), shape });
+        }
+        let mut outputs = vec![Output { name: &self.raw, data: raw }];
+        if let (Some(name), Some(data)) = (&self.probability, probability) {
+            outputs.push(Output { name, data });
+        }
+        run::run(&self.model, &self.memory, &inputs, &mut outputs)
+    }
+}
+
+/// Cells of terms, padding included, that one call into ONNX Runtime takes: 12 MiB.
+const MOST_PADDED: usize = 1 << 20;
+
+/// Rows of terms as two matrices, filled up with term 0 of value 0, which adds nothing.
+struct Padded {
+    longest: usize,
+    terms: Vec<i64>,
+    values: Vec<f32>,
+}
+
+impl Padded {
+    fn new(sparse: &Sparse, rows: std::ops::Range<usize>) -> Self {
+        let longest = rows.clone().map(|row| sparse.row(row).0.len()).max().unwrap_or(0).max(1);
+        let mut terms = vec![0; rows.len() * longest];
+        let mut values = vec![0.0; rows.len() * longest];
+        for (index, row) in rows.enumerate() {
+            let (columns, cells) = sparse.row(row);
+            let start = index * longest;
+            for (term, column) in terms[start..].iter_mut().zip(columns) {
+                *term = i64::from(*column);
+            }
+            values[start..start + cells.len()].copy_from_slice(cells);
+        }
+        Self { longest, terms, values }
     }
 }
 
@@ -113,18 +191,39 @@ fn commit(onnx: &[u8], threads: usize) -> Result<ort::session::Session, Error> {
     build().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(unreadable)
 }
 
-fn width_of(inputs: &[Outlet]) -> Result<usize, Error> {
-    let [input] = inputs else {
-        return Err(Error::Shape(format!("it has {} inputs instead of one, `{INPUT}`", inputs.len())));
-    };
-    if input.name() != INPUT {
-        return Err(Error::Shape(format!("its input is `{}` instead of `{INPUT}`", input.name())));
+/// The dense width, 0 without the input `features`, and whether there are inputs for terms.
+fn inputs_of(inputs: &[Outlet]) -> Result<(usize, bool), Error> {
+    let find = |name: &str| inputs.iter().find(|input| input.name() == name);
+    if let Some(stranger) = inputs.iter().find(|input| ![INPUT, TERMS, TERM_VALUES].contains(&input.name())) {
+        return Err(Error::Shape(format!("its input is `{}` instead of `{INPUT}`", stranger.name())));
     }
+    let takes_terms = match (find(TERMS), find(TERM_VALUES)) {
+        (None, None) => false,
+        (Some(terms), Some(values)) => {
+            check_matrix(terms, TensorElementType::Int64, "i64")?;
+            check_matrix(values, TensorElementType::Float32, "f32")?;
+            true
+        }
+        _ => return Err(Error::Shape(format!("it has one of the inputs `{TERMS}` and `{TERM_VALUES}` only"))),
+    };
+    let Some(input) = find(INPUT) else {
+        let message = format!("it has {} inputs instead of one, `{INPUT}`", inputs.len());
+        return if takes_terms { Ok((0, true)) } else { Err(Error::Shape(message)) };
+    };
     let shape: &[i64] = input.dtype().tensor_shape().map_or(&[], |shape| shape);
     match (input.dtype().tensor_type(), shape) {
-        (Some(TensorElementType::Float32), [_, width]) if *width > 0 => Ok(*width as usize),
+        (Some(TensorElementType::Float32), [_, width]) if *width > 0 => Ok((*width as usize, takes_terms)),
         _ => Err(Error::Shape(format!("its input is {} instead of f32 [rows, width]", input.dtype()))),
     }
+}
+
+fn check_matrix(input: &Outlet, element: TensorElementType, word: &str) -> Result<(), Error> {
+    let axes = input.dtype().tensor_shape().map_or(0, |shape| shape.len());
+    if input.dtype().tensor_type() == Some(element) && axes == 2 {
+        return Ok(());
+    }
+    let (name, found) = (input.name(), input.dtype());
+    Err(Error::Shape(format!("its input `{name}` is {found} instead of {word} [rows, most]")))
 }
 
 /// Number of raw scores of a row; probabilities are as many.

@@ -92,8 +92,11 @@ pub(crate) enum Command {
         /// The model: `credit` (what is deployed), `credit:1`, `credit@champion`.
         model: String,
         /// A JSON list of rows, or one row; `@FILE` reads a file, `-` standard input.
-        #[arg(long)]
-        rows: String,
+        #[arg(long, required_unless_present = "text")]
+        rows: Option<String>,
+        /// For a model whose one input is a text: the text; `@FILE` reads a file, `-` standard input.
+        #[arg(long, conflicts_with = "rows")]
+        text: Option<String>,
     },
     /// The audit trail: who did what, and whether the record is whole.
     #[command(subcommand)]
@@ -251,6 +254,8 @@ pub(crate) enum Format {
     Parquet,
     /// Pictures: a folder, zip or tar of them, or IDX; an export is the file that was imported.
     Images,
+    /// JSON lines, for imports.
+    Jsonl,
 }
 
 #[derive(Debug, Subcommand)]
@@ -274,7 +279,8 @@ pub(crate) enum Recipe {
         /// The column to predict.
         #[arg(long)]
         target: String,
-        /// `lightgbm`, `scorecard`, `logistic_regression` or `linear_regression` [default: lightgbm].
+        /// `lightgbm`, `scorecard`, `logistic_regression` or `linear_regression` [default: lightgbm, or the regression
+        /// that fits where there is a column of long texts].
         #[arg(long)]
         algorithm: Option<String>,
         /// A column that says which part a row belongs to.

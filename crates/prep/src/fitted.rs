@@ -5,9 +5,11 @@
 use std::collections::BTreeMap;
 
 use meuse_core::bundle::LeftOut;
-use meuse_core::recipe::Unknown;
+use meuse_core::recipe::{Tokens, Unknown};
 use meuse_core::schema::ColumnType;
 use serde::{Deserialize, Serialize};
+
+use crate::text::{self, FittedTfidf};
 
 /// Preprocessing that was fitted on training rows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +54,13 @@ pub enum Step {
         categories: Categories,
         /// What the model sees.
         encoding: TextEncoding,
+    },
+    /// As long texts, whose terms stand in the sparse part of the matrix.
+    LongText {
+        /// Whether a row without a text is refused.
+        missing: MissingText,
+        /// The terms and their weights.
+        tfidf: Box<FittedTfidf>,
     },
 }
 
@@ -263,14 +272,34 @@ pub enum FeatureKind {
 }
 
 impl Fitted {
-    /// The columns of the matrix that [`Fitted::transform`] makes, in order.
+    /// The columns of the dense part of the matrix that [`Fitted::transform`] makes, in order.
     pub fn features(&self) -> Vec<Feature> {
         self.columns.iter().flat_map(FittedColumn::features).collect()
     }
 
-    /// The width of the matrix.
+    /// The width of the matrix's dense part.
     pub fn width(&self) -> usize {
         self.columns.iter().map(FittedColumn::width).sum()
+    }
+
+    /// The width of the matrix's sparse part: how many terms the columns of long texts have.
+    pub fn terms(&self) -> usize {
+        self.long_texts().map(|(_, tfidf)| tfidf.width()).sum()
+    }
+
+    /// The columns of long texts, in the order in which their terms stand in the sparse part.
+    pub fn long_texts(&self) -> impl Iterator<Item = (&FittedColumn, &FittedTfidf)> {
+        self.columns.iter().filter_map(|column| match &column.step {
+            Step::LongText { tfidf, .. } => Some((column, tfidf.as_ref())),
+            _ => None,
+        })
+    }
+
+    /// Reads what texts need beside the fitted numbers, so that the first call need not wait for it.
+    pub fn warm(&self) {
+        if self.long_texts().any(|(_, tfidf)| tfidf.rule.tokens == Tokens::Jieba) {
+            text::load_dictionary();
+        }
     }
 
     /// The column of this name.
@@ -286,9 +315,10 @@ impl Fitted {
 }
 
 impl FittedColumn {
-    /// How many features the column becomes.
+    /// How many dense features the column becomes.
     pub fn width(&self) -> usize {
         match &self.step {
+            Step::LongText { .. } => 0,
             Step::Numeric { encoding: NumberEncoding::Bins { edges, missing_indicator }, .. } => {
                 edges.len() + 1 + usize::from(*missing_indicator)
             }
@@ -325,6 +355,7 @@ impl FittedColumn {
                 TextEncoding::Ordinal => vec![one(&self.name, FeatureKind::Category { count: categories.count() })],
                 TextEncoding::Woe { .. } => vec![one(&self.name, FeatureKind::Woe)],
             },
+            Step::LongText { .. } => Vec::new(),
         }
     }
 }

@@ -9,6 +9,11 @@ use serde_json::Value;
 
 use crate::fitted::{Categories, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Step, TextEncoding};
 
+/// Among so many rows there is a text of a good length for an example.
+const ROWS_OF_EXAMPLES: usize = 100;
+/// The longest example of a long text, in characters.
+const LONGEST_EXAMPLE: usize = 200;
+
 impl Fitted {
     /// The signature: one input per fitted column, examples taken from `table`, the training rows.
     pub fn inputs(&self, table: &Table) -> Vec<Input> {
@@ -18,7 +23,12 @@ impl Fitted {
     /// [`Fitted::inputs`] with examples from the given rows, without a copy of them all.
     pub fn inputs_from(&self, table: &Table, rows: &[u32]) -> Vec<Input> {
         let input = |column: &FittedColumn| {
-            let values = table.column(&column.name).map(|values| values.take(rows));
+            let values = table.column(&column.name);
+            if let (Step::LongText { .. }, Some(values)) = (&column.step, values) {
+                // Texts are long, and an example needs a few of them.
+                return column.input(Some(&values.take(&rows[..rows.len().min(ROWS_OF_EXAMPLES)])));
+            }
+            let values = values.map(|values| values.take(rows));
             column.input(values.as_ref())
         };
         self.columns.iter().map(input).collect()
@@ -34,24 +44,34 @@ impl FittedColumn {
         let unknown = match &self.step {
             Step::Text { unknown: Unknown::Refuse, .. } => "the row is refused".to_owned(),
             Step::Text { unknown: Unknown::Missing, .. } => "counts as missing".to_owned(),
+            Step::LongText { .. } => "terms that were not seen in training count nothing".to_owned(),
             Step::Numeric { .. } => String::new(),
         };
+        if let Step::LongText { .. } = &self.step {
+            return Input { example: values.map_or(Value::Null, example_text), ..self.plain_input(unknown) };
+        }
         let example = values.map_or(Value::Null, |values| example(values, self.column_type));
+        Input { allowed, example, ..self.plain_input(unknown) }
+    }
+
+    fn plain_input(&self, unknown: String) -> Input {
         Input {
             name: self.name.clone(),
             column_type: self.column_type,
-            allowed,
+            allowed: None,
             missing: self.missing_words(),
             required: self.refuses_missing(),
             unknown,
-            example,
+            example: Value::Null,
         }
     }
 
     fn refuses_missing(&self) -> bool {
         matches!(
             self.step,
-            Step::Numeric { missing: MissingNumber::Refuse, .. } | Step::Text { missing: MissingText::Refuse, .. }
+            Step::Numeric { missing: MissingNumber::Refuse, .. }
+                | Step::Text { missing: MissingText::Refuse, .. }
+                | Step::LongText { missing: MissingText::Refuse, .. }
         )
     }
 
@@ -68,6 +88,8 @@ impl FittedColumn {
                 MissingText::Fill { text, origin, code: Some(_) } => format!("{} {text:?} stands in", origin.words()),
                 MissingText::Fill { .. } | MissingText::Keep => kept_text(encoding).into(),
             },
+            Step::LongText { missing: MissingText::Refuse, .. } => "the row is refused".into(),
+            Step::LongText { .. } => "it counts as an empty text".into(),
         }
     }
 
@@ -78,7 +100,7 @@ impl FittedColumn {
             Step::Text { categories: Categories::Numbers(codes), .. } => {
                 codes.iter().map(|(number, _)| number.to_string()).collect()
             }
-            Step::Numeric { .. } => Vec::new(),
+            Step::Numeric { .. } | Step::LongText { .. } => Vec::new(),
         };
         meuse_core::suggest::hint("", known.iter().map(String::as_str))
     }
@@ -108,6 +130,16 @@ fn kept_woe(missing_bin: Option<u32>) -> &'static str {
         Some(_) => "it has a bin of its own",
         None => "it is neutral (weight of evidence 0), since the training part had none missing",
     }
+}
+
+/// The first text that is short enough to be shown whole, else the beginning of one.
+fn example_text(values: &Values) -> Value {
+    let Values::Text { codes, dictionary } = values else { return Value::Null };
+    let texts =
+        || codes.iter().filter_map(|code| dictionary.get(*code as usize)).filter(|text| !text.trim().is_empty());
+    let short = texts().find(|text| text.chars().nth(LONGEST_EXAMPLE).is_none());
+    let text = short.or_else(|| texts().next());
+    text.map_or(Value::Null, |text| Value::String(text.chars().take(LONGEST_EXAMPLE).collect()))
 }
 
 /// The lower median of numbers, the most frequent text; as JSON writes a value of the column's type.

@@ -12,6 +12,7 @@ pub mod image;
 mod inputs;
 mod points;
 pub mod rows;
+pub mod text;
 mod transform;
 mod woe;
 
@@ -77,6 +78,16 @@ pub enum Error {
     /// Weight of evidence needs rows of both classes.
     #[error("weight of evidence of `{0}` needs rows of both classes in the training part: check target and split")]
     OneClass(String),
+    /// A column of long texts has no term to learn from.
+    #[error("`{field}`: {reason} ({hint})")]
+    NoTerms {
+        /// The recipe's field.
+        field: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// No column is left to learn from.
     #[error("no column is left to learn from: {0}")]
     NothingLeft(String),

@@ -5,13 +5,14 @@
 
 use meuse_core::api::{Note, NoteKind};
 use meuse_core::recipe::Unknown;
-use meuse_core::table::{MISSING, Matrix, Table, Values};
+use meuse_core::table::{MISSING, Matrix, Sparse, Table, Values};
 
 use crate::Error;
 use crate::fitted::{
     Categories, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Step, TextEncoding, WoeBin,
 };
 use crate::points::NEUTRAL;
+use crate::text::{FittedTfidf, Scratch};
 
 /// A transformed table.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,6 +93,10 @@ impl Fitted {
                 offset += source.fitted.width();
             }
         }
+        if sources.iter().any(|source| source.tfidf().is_some()) {
+            let row = |index: usize| chosen.map_or(index, |chosen| chosen[index] as usize);
+            matrix.sparse = Some(sparse(&sources, (0..count).map(row), told)?);
+        }
         Ok(matrix)
     }
 
@@ -101,11 +106,41 @@ impl Fitted {
     }
 }
 
+/// The terms of the rows, column after column of long texts.
+fn sparse(
+    sources: &[Source<'_>],
+    rows: impl Iterator<Item = usize>,
+    told: &mut dyn FnMut(usize, Remark<'_>),
+) -> Result<Sparse, Error> {
+    let texts: Vec<(&Source<'_>, &FittedTfidf)> =
+        sources.iter().filter_map(|source| Some((source, source.tfidf()?))).collect();
+    let mut sparse = Sparse::new(texts.iter().map(|(_, tfidf)| tfidf.width()).sum());
+    let mut scratch = Scratch::default();
+    for row in rows {
+        let mut offset = 0;
+        for (source, tfidf) in &texts {
+            let text = source.long_text(row, told)?;
+            let weights = tfidf.weights(text.unwrap_or_default(), &mut scratch);
+            if weights.is_empty() && text.is_some() {
+                told(row, Remark::NoTerms(source.fitted));
+            }
+            for (term, weight) in weights {
+                sparse.columns.push(offset + term);
+                sparse.values.push(*weight as f32);
+            }
+            offset += tfidf.width() as u32;
+        }
+        sparse.end_row();
+    }
+    Ok(sparse)
+}
+
 /// What is remarked of a cell; made into a [`Note`] only where somebody reads it.
 #[derive(Clone, Copy)]
 enum Remark<'a> {
     Missing(&'a FittedColumn),
     Unknown(&'a FittedColumn, Shown<'a>),
+    NoTerms(&'a FittedColumn),
 }
 
 /// The cell as its caller wrote it.
@@ -130,6 +165,10 @@ impl Remark<'_> {
             Self::Missing(column) => (column, NoteKind::Missing, "missing".to_owned()),
             Self::Unknown(column, shown) => {
                 (column, NoteKind::UnknownCategory, format!("{shown} was not seen in training and counts as missing"))
+            }
+            Self::NoTerms(column) => {
+                let message = "no term of it was seen in training: it counts as an empty text".to_owned();
+                return Note { field: column.name.clone(), kind: NoteKind::UnknownText, message };
             }
         };
         Note { field: column.name.clone(), kind, message: format!("{reason}: {}", column.missing_words()) }
@@ -173,7 +212,8 @@ impl<'a> Source<'a> {
         let there = table.columns.get(index).filter(|column| column.name == fitted.name).map(|column| &column.values);
         let values = there.or_else(|| table.column(&fitted.name));
         let values = values.ok_or_else(|| Error::MissingColumn(fitted.name.clone()))?;
-        let wants_text = matches!(&fitted.step, Step::Text { categories: Categories::Texts(_), .. });
+        let wants_text =
+            matches!(&fitted.step, Step::Text { categories: Categories::Texts(_), .. } | Step::LongText { .. });
         let has_text = matches!(values, Values::Text { .. });
         if wants_text != has_text {
             let word = |text: bool| if text { "texts" } else { "numbers" };
@@ -206,8 +246,30 @@ impl<'a> Source<'a> {
                     write_code(encoding, self.code(row, told)?, index, &mut target);
                 }
             }
+            // Its terms stand in the sparse part.
+            Step::LongText { .. } => {}
         }
         Ok(())
+    }
+
+    fn tfidf(&self) -> Option<&'a FittedTfidf> {
+        match &self.fitted.step {
+            Step::LongText { tfidf, .. } => Some(tfidf),
+            _ => None,
+        }
+    }
+
+    /// The text of a row of a column of long texts; `None` where it is missing and may be.
+    fn long_text(&self, row: usize, told: &mut dyn FnMut(usize, Remark<'_>)) -> Result<Option<&'a str>, Error> {
+        let Values::Text { codes, dictionary } = self.values else { return Ok(None) };
+        if let Some(text) = dictionary.get(codes[row] as usize) {
+            return Ok(Some(text));
+        }
+        if matches!(self.fitted.step, Step::LongText { missing: MissingText::Refuse, .. }) {
+            return Err(self.refused_missing(row));
+        }
+        told(row, Remark::Missing(self.fitted));
+        Ok(None)
     }
 
     /// The bin of weight of evidence of a row; [`NEUTRAL`] where missing cells have none; `None` for other encodings.

@@ -8,7 +8,7 @@ use meuse_core::recipe::{Algorithm, Plan};
 use meuse_core::table::{Matrix, Table};
 use meuse_prep::Fitted;
 
-use crate::learner::{Context, Learnt, Sample, Watch};
+use crate::learner::{Context, Learnt, Model, Sample, Watch};
 use crate::split::folds;
 use crate::target::Target;
 use crate::{Error, lightgbm, linear, scorecard};
@@ -18,6 +18,8 @@ const FOLDS: usize = 5;
 
 /// Rows that are made into a matrix and scored together: enough for all threads, and never a copy of all rows.
 const SCORED_AT_ONCE: usize = 1 << 16;
+/// The same where rows hold texts, which have hundreds of terms each.
+const TEXTS_SCORED_AT_ONCE: usize = 1 << 12;
 
 /// What every fit of one training shares.
 #[derive(Clone, Copy)]
@@ -69,7 +71,7 @@ impl Workshop<'_> {
             native: &self.spec.native,
             watch,
         };
-        let learnt = match &self.spec.recipe.algorithm {
+        let mut learnt = match &self.spec.recipe.algorithm {
             Algorithm::LogisticRegression(parameters) | Algorithm::LinearRegression(parameters) => {
                 linear::learn(parameters, &context)?
             }
@@ -77,19 +79,43 @@ impl Workshop<'_> {
             Algorithm::Scorecard(parameters) => scorecard::learn(parameters, &mut fitted, &context)?,
             Algorithm::Lightgbm(parameters) => lightgbm::learn(parameters, &context)?,
         };
+        if let Model::Linear(model) = &learnt.model {
+            learnt.explanation.coefficients.append(&mut linear::strongest(&fitted, model));
+        }
         stop_if_cancelled(watch)?;
         Ok(Fit { fitted, learnt })
     }
 
     /// The rows as the model sees them.
     pub(crate) fn matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, Error> {
-        fitted.matrix_of(self.table, rows).map_err(|error| locate(error, |row| row as u32))
+        let made = if fitted.terms() > 0 { self.text_matrix(fitted, rows) } else { fitted.matrix_of(self.table, rows) };
+        made.map_err(|error| locate(error, |row| row as u32))
+    }
+
+    /// The same over several threads: cutting texts takes longer than anything else that is done to a value.
+    fn text_matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, meuse_prep::Error> {
+        let threads = self.spec.limits.threads.max(1);
+        let pieces: Vec<&[u32]> = rows.chunks(rows.len().div_ceil(threads).max(1)).collect();
+        let made: Vec<Result<Matrix, meuse_prep::Error>> = std::thread::scope(|scope| {
+            let workers: Vec<_> =
+                pieces.into_iter().map(|rows| scope.spawn(move || fitted.matrix_of(self.table, rows))).collect();
+            let joined =
+                workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
+            joined.collect()
+        });
+        let mut made = made.into_iter();
+        let mut matrix = made.next().unwrap_or_else(|| fitted.matrix_of(self.table, &[]))?;
+        for below in made {
+            matrix.append(&below?);
+        }
+        Ok(matrix)
     }
 
     /// The trainer's own raw scores of the rows.
     pub(crate) fn raw_scores(&self, fit: &Fit, rows: &[u32]) -> Result<Vec<f64>, Error> {
         let mut scores = Vec::with_capacity(rows.len());
-        for rows in rows.chunks(SCORED_AT_ONCE) {
+        let at_once = if fit.fitted.terms() > 0 { TEXTS_SCORED_AT_ONCE } else { SCORED_AT_ONCE };
+        for rows in rows.chunks(at_once) {
             scores.extend(fit.learnt.model.raw_scores(&self.matrix(&fit.fitted, rows)?)?);
         }
         Ok(scores)
@@ -154,6 +180,7 @@ fn locate(error: meuse_prep::Error, in_dataset: impl Fn(usize) -> u32) -> Error 
             let hint = format!("{hint}; or change the rule in the recipe's preprocessing");
             Error::input(&column, format!("row {} of the dataset: {reason}", in_dataset(row) + 1), hint)
         }
+        meuse_prep::Error::NoTerms { field, reason, hint } => Error::input(&field, reason, hint),
         other => Error::Prep(other),
     }
 }

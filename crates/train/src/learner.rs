@@ -104,6 +104,14 @@ impl Model {
         }
     }
 
+    /// Number of terms of texts that the model weighs.
+    pub fn terms(&self) -> usize {
+        match self {
+            Self::Linear(model) => model.terms.len(),
+            Self::Trees(_) => 0,
+        }
+    }
+
     /// Every (feature, threshold) that the model splits at, in ascending order, each once; none for a linear model.
     pub fn thresholds(&self) -> Vec<(usize, f32)> {
         match self {

@@ -5,6 +5,7 @@
 //! written into a folder.
 
 mod appraisal;
+mod duplicates;
 mod error;
 pub mod evaluate;
 mod fitting;

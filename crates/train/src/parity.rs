@@ -4,7 +4,7 @@
 //! These are the held-out rows, and per feature, in a row that is otherwise an ordinary one: missing, ±infinity, a
 //! category that was never seen, and every threshold of a split with its two neighbours among 32-bit floats.
 
-use meuse_core::table::Matrix;
+use meuse_core::table::{Matrix, Sparse};
 use meuse_engine::Session;
 use meuse_prep::{Feature, FeatureKind};
 
@@ -77,8 +77,7 @@ impl<'a> Check<'a> {
         for (index, feature) in features.iter().enumerate() {
             let values = values_to_try(&thresholds, index, feature);
             for values in values.chunks(BATCH) {
-                let mut matrix =
-                    Matrix { data: ordinary.repeat(values.len()), rows: values.len(), width: ordinary.len() };
+                let mut matrix = self.ordinary_rows(&ordinary, values.len());
                 for (row, value) in values.iter().enumerate() {
                     matrix.data[row * ordinary.len() + index] = *value;
                 }
@@ -88,7 +87,39 @@ impl<'a> Check<'a> {
             }
             self.report.made_up += values.len();
         }
+        self.single_terms(&ordinary)?;
         Ok(self.report)
+    }
+
+    /// So many ordinary rows, without any term.
+    fn ordinary_rows(&self, ordinary: &[f32], rows: usize) -> Matrix {
+        let mut matrix = Matrix { data: ordinary.repeat(rows), rows, width: ordinary.len(), sparse: None };
+        if self.model.terms() > 0 {
+            let none = Sparse { starts: vec![0; rows + 1], ..Sparse::new(self.model.terms()) };
+            matrix.sparse = Some(none);
+        }
+        matrix
+    }
+
+    /// A row without terms, and one per term that holds nothing else: every weight is where it belongs.
+    fn single_terms(&mut self, ordinary: &[f32]) -> Result<(), Error> {
+        let count = self.model.terms() as u32;
+        for start in (0..count).step_by(BATCH) {
+            let terms: Vec<u32> = (start..count.min(start + BATCH as u32)).collect();
+            let mut matrix = self.ordinary_rows(ordinary, terms.len() + 1);
+            if let Some(sparse) = &mut matrix.sparse {
+                sparse.starts = std::iter::once(0).chain(0..=terms.len()).collect();
+                sparse.values = vec![1.0; terms.len()];
+                sparse.columns.clone_from(&terms);
+            }
+            let trainer = self.model.raw_scores(&matrix)?;
+            self.compare(&matrix, &trainer, |row| match row.checked_sub(1) {
+                None => "a row without terms".to_owned(),
+                Some(index) => format!("a row of term {} alone", terms[index]),
+            })?;
+            self.report.made_up += terms.len();
+        }
+        Ok(())
     }
 
     fn compare(&mut self, x: &Matrix, expected: &[f64], name: impl Fn(usize) -> String) -> Result<(), Error> {

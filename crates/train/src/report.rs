@@ -49,7 +49,7 @@ pub(crate) fn manifest(spec: &TrainSpec, fit: &Fit, target: &Target, story: Stor
         target: recipe.target.clone(),
         labels: target.labels.clone(),
         threshold: target.labels.as_ref().map(|_| recipe.threshold),
-        features: fit.fitted.features().len() as u32,
+        features: (fit.fitted.width() + fit.fitted.terms()) as u32,
         left_out: fit.fitted.left_out.clone(),
         notes: story.notes,
         lineage: lineage(spec, story.started_at),

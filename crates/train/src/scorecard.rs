@@ -75,7 +75,8 @@ fn nothing_left(left_out: &[(String, String)]) -> Error {
 /// The regression on the columns at these indices.
 fn fit_columns(parameters: &ScorecardParameters, kept: &[usize], context: &Context<'_>) -> Result<Fit, Error> {
     let all = context.training;
-    let mut x = Matrix { data: Vec::with_capacity(all.x.rows * kept.len()), rows: all.x.rows, width: kept.len() };
+    let mut x =
+        Matrix { data: Vec::with_capacity(all.x.rows * kept.len()), rows: all.x.rows, width: kept.len(), sparse: None };
     for row in 0..all.x.rows {
         x.data.extend(kept.iter().map(|index| all.x.row(row)[*index]));
     }

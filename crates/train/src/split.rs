@@ -9,6 +9,7 @@ use meuse_core::schema::{ColumnType, Schema};
 use meuse_core::table::Table;
 
 use crate::Error;
+use crate::duplicates;
 use crate::random::Random;
 use crate::target::{Target, texts};
 
@@ -37,7 +38,8 @@ impl Parts {
     }
 }
 
-/// Divides the rows of a table as the recipe says. Rows without a target are left out.
+/// Divides the rows of a table as the recipe says. Rows without a target are left out, and duplicates where the recipe
+/// drops them.
 ///
 /// # Errors
 /// [`Error::Input`] when the training or test part has no rows, or a part of a binary task lacks a class.
@@ -48,12 +50,15 @@ pub fn split(recipe: &Recipe, schema: &Schema, table: &Table, target: &Target) -
     if without > 0 {
         notes.push(format!("{} left out: `{}` is missing", counted(without), recipe.target));
     }
+    let (rows, mut left_out) = duplicates::leave_out(recipe, table, target, rows);
+    notes.append(&mut left_out);
     let mut parts = match &recipe.split {
         Split::Random(shares) => by_chance(*shares, vec![rows], recipe.seed),
         Split::Stratified(shares) => by_chance(*shares, by_class(target, rows), recipe.seed),
         Split::Column(column) => by_column(column, schema, table, &rows)?,
     };
     notes.append(&mut parts.notes);
+    notes.append(&mut duplicates::straddling(recipe, table, &parts));
     parts.notes = notes;
     check_rows(recipe, &parts)?;
     check_classes(target, &parts)?;

@@ -35,6 +35,10 @@ impl App {
         let version = self.find_version(caller, reference).await?;
         let (extension, content_type, digest) = match format {
             FileFormat::Parquet => ("parquet", "application/vnd.apache.parquet", version.contents.data),
+            FileFormat::Jsonl => {
+                let hint = "write csv or parquet";
+                return Err(Error::invalid("format", "a dataset is not exported as JSON lines", hint));
+            }
             FileFormat::Csv => ("csv", "text/csv; charset=utf-8", self.csv(caller, &version).await?),
             FileFormat::Images => return self.export_pictures(&version).await,
         };

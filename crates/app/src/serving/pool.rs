@@ -118,7 +118,8 @@ fn open<'a>(name: &str, native: &std::path::Path, file: impl Fn(&str) -> &'a byt
             bundle::SCHEMA_VERSION
         )));
     }
-    let fitted = parse(name, bundle::PREP, file(bundle::PREP))?;
+    let fitted: Fitted = parse(name, bundle::PREP, file(bundle::PREP))?;
+    fitted.warm();
     let explanation: Explanation = parse(name, bundle::EXPLANATION, file(bundle::EXPLANATION))?;
     meuse_engine::init(native).map_err(|error| Error::Unavailable(error.to_string()))?;
     let session = Session::open(file(bundle::MODEL), THREADS);

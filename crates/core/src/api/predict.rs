@@ -51,7 +51,7 @@ pub struct Prediction {
 pub struct Note {
     /// The column.
     pub field: String,
-    /// `missing` or `unknown_category`.
+    /// `missing`, `unknown_category` or `unknown_text`.
     pub kind: NoteKind,
     /// What was done, as in `missing: the median 2.5 stands in`.
     pub message: String,
@@ -65,6 +65,8 @@ pub enum NoteKind {
     Missing,
     /// The text was not seen in training.
     UnknownCategory,
+    /// Nothing in a long text was seen in training.
+    UnknownText,
 }
 
 /// Milliseconds per stage of a call.

@@ -2,7 +2,7 @@
 
 use super::{
     Algorithm, Capacity, ColumnRule, Encode, Fill, Impute, MetricName, NumericEncode, NumericImpute, Parsed, Problem,
-    Problems, Recipe, Shares, Split, TextEncode, TextImpute, TreatAs, Unknown,
+    Problems, Recipe, Shares, Split, TextEncode, TextImpute, Tfidf, TreatAs, Unknown,
 };
 use crate::bundle::Task;
 use crate::profile::Profile;
@@ -62,6 +62,13 @@ pub enum Treatment {
         groups: Option<Vec<Vec<String>>>,
         /// The order of the categories, when the recipe gives it.
         order: Option<Vec<String>>,
+    },
+    /// As long texts, whose terms are weighed.
+    LongText {
+        /// Whether a row without a text is refused; otherwise it counts as an empty one.
+        refuse_missing: bool,
+        /// How.
+        tfidf: Tfidf,
     },
 }
 
@@ -324,6 +331,18 @@ impl Checker<'_> {
             self.report(&format!("{field}.treat_as"), "a text column cannot be treated as numbers".into(), hint);
             return None;
         }
+        if rule.drop_duplicates == Some(true) && column.column_type.is_numeric() {
+            let hint = "remove the line: equal numbers are no duplicates".into();
+            self.report(&format!("{field}.drop_duplicates"), "this is for columns of texts".into(), hint);
+        }
+        if rule.encode == Some(Encode::Tfidf) {
+            let treatment = self.long_text(column, rule, &field)?;
+            return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
+        }
+        if rule.tfidf.is_some() {
+            let hint = "add encode = \"tfidf\", or remove it".into();
+            self.report(&format!("{field}.tfidf"), "it belongs to encode = \"tfidf\"".into(), hint);
+        }
         let treatment = if as_text { self.text(column, rule, &field)? } else { self.numeric(rule, &field)? };
         Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment })
     }
@@ -336,7 +355,7 @@ impl Checker<'_> {
             Some(Encode::Standardise) => Some(NumericEncode::Standardise),
             Some(Encode::QuantileBins) => Some(NumericEncode::QuantileBins),
             Some(Encode::Woe) => Some(NumericEncode::Woe),
-            Some(Encode::OneHot | Encode::Ordinal) => {
+            Some(Encode::OneHot | Encode::Ordinal | Encode::Tfidf) => {
                 let hint = "use `none`, `standardise`, `quantile_bins` or `woe`, or add treat_as = \"text\"".into();
                 self.report(&format!("{field}.encode"), "this is an encoding of text".into(), hint);
                 return None;
@@ -396,7 +415,7 @@ impl Checker<'_> {
             Some(Encode::Ordinal) => Some(TextEncode::Ordinal),
             Some(Encode::Woe) => Some(TextEncode::Woe),
             Some(_) => {
-                let hint = "use `one_hot`, `ordinal` or `woe`".into();
+                let hint = "use `one_hot`, `ordinal`, `woe` or `tfidf`".into();
                 self.report(&format!("{field}.encode"), "this is an encoding of numbers".into(), hint);
                 return None;
             }
@@ -438,7 +457,14 @@ impl Checker<'_> {
         if !column.column_type.is_numeric() && column.categories.is_none() && rule.groups.is_none() {
             let message =
                 format!("`{}` has more than {MAX_CATEGORIES} different texts, or very long ones", column.name);
-            self.report("drop", message, format!("add \"{}\" to drop", column.name));
+            let linear =
+                matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_));
+            let read = if linear {
+                format!("or read it as text: [{field}] encode = \"tfidf\"")
+            } else {
+                format!("or read it as text: name = \"logistic_regression\" with [{field}] encode = \"tfidf\"")
+            };
+            self.report("drop", message, format!("add \"{}\" to drop, {read}", column.name));
         }
         Some(Treatment::Text {
             impute,
@@ -449,6 +475,54 @@ impl Checker<'_> {
             groups: rule.groups.clone(),
             order: rule.order.clone(),
         })
+    }
+
+    fn long_text(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
+        let encode = format!("{field}.encode");
+        if column.column_type.is_numeric() {
+            let message = format!("`{}` is a {} column, and tfidf reads texts", column.name, column.column_type.word());
+            self.report(&encode, message, "choose a text column, or another encoding".into());
+            return None;
+        }
+        if !matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_)) {
+            let message = format!("`{}` cannot learn from the terms of texts", self.recipe.algorithm.name());
+            let name = if self.recipe.task == Task::Binary { "logistic_regression" } else { "linear_regression" };
+            self.report("algorithm.name", message, format!("use `{name}`, or drop `{}`", column.name));
+        }
+        let strangers = [
+            ("fill", rule.fill.is_some()),
+            ("unknown", rule.unknown.is_some()),
+            ("bins", rule.bins.is_some()),
+            ("breaks", rule.breaks.is_some()),
+            ("groups", rule.groups.is_some()),
+            ("order", rule.order.is_some()),
+        ];
+        for (name, _) in strangers.into_iter().filter(|(_, given)| *given) {
+            let message = "it means nothing for encode = \"tfidf\"".into();
+            self.report(&format!("{field}.{name}"), message, "remove it".into());
+        }
+        if !matches!(rule.impute, None | Some(Impute::Keep | Impute::Refuse)) {
+            let message = "a missing text is an empty one, or refused".into();
+            self.report(&format!("{field}.impute"), message, "use `keep` or `refuse`".into());
+        }
+        if let Algorithm::LinearRegression(parameters) | Algorithm::LogisticRegression(parameters) =
+            &self.recipe.algorithm
+        {
+            if parameters.l1 > 0.0 {
+                let message = "the terms of texts are learnt with an L2 penalty only".into();
+                self.report("algorithm.l1", message, "set l1 = 0.0 and use l2".into());
+            }
+            if parameters.l2 <= 0.0 {
+                let message = "with more terms than rows, nothing but a penalty holds the weights".into();
+                self.report("algorithm.l2", message, "use l2 > 0: 0.1 is scikit-learn's C = 10".into());
+            }
+        }
+        let tfidf = rule.tfidf.clone().unwrap_or_default();
+        if tfidf.min_ngram > tfidf.max_ngram {
+            let message = format!("min_ngram = {} is above max_ngram = {}", tfidf.min_ngram, tfidf.max_ngram);
+            self.report(&format!("{field}.tfidf.min_ngram"), message, "lower it, or raise max_ngram".into());
+        }
+        Some(Treatment::LongText { refuse_missing: rule.impute == Some(Impute::Refuse), tfidf })
     }
 
     fn fill(&mut self, field: &str, constant: bool, given: bool) {

@@ -11,6 +11,7 @@ mod edit_json;
 pub mod network;
 mod parse;
 mod starter;
+mod text;
 mod unique;
 mod validate;
 
@@ -24,6 +25,7 @@ pub use check::{Plan, PlannedColumn, Treatment, check};
 pub use edit::{EditError, edit};
 pub use parse::{Parsed, Problem, Problems, Reading, parse, read};
 pub use starter::{StarterOptions, starter};
+pub use text::{Normalise, Tfidf, Tokens};
 
 use crate::bundle::Task;
 use crate::names::DatasetRef;
@@ -372,7 +374,8 @@ pub struct ColumnRule {
     /// The number or text for `impute = "constant"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<Fill>,
-    /// What the model sees: `none`, `standardise`, `quantile_bins`, `woe`, `one_hot` or `ordinal`.
+    /// What the model sees: `none`, `standardise`, `quantile_bins`, `woe`, `one_hot`, `ordinal`,
+    /// or `tfidf` for a column of long texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encode: Option<Encode>,
     /// What happens to a text that the training part does not hold.
@@ -391,6 +394,13 @@ pub struct ColumnRule {
     /// The order of the categories for `ordinal`; default: ascending.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<Vec<String>>,
+    /// How a long text becomes weights of terms, for `encode = "tfidf"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tfidf: Option<Tfidf>,
+    /// Whether only the first row of those that hold the same text is used, and none where a binary target contradicts
+    /// itself between them. The job says how many rows were left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_duplicates: Option<bool>,
 }
 
 /// How a column is treated.
@@ -437,6 +447,8 @@ pub enum Encode {
     OneHot,
     /// A code per category.
     Ordinal,
+    /// Weights of the terms of a long text.
+    Tfidf,
 }
 
 /// A number or a text.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{Problem, Problems};
 use crate::bundle::Task;
-use crate::profile::{ColumnProfile, Profile};
+use crate::profile::{ColumnProfile, Profile, TextProfile};
 use crate::schema::{ColumnType, Schema};
 use crate::suggest;
 
@@ -18,7 +18,7 @@ pub struct StarterOptions {
     pub dataset: String,
     /// The column to predict.
     pub target: String,
-    /// The algorithm's name; default `lightgbm`.
+    /// The algorithm's name; default `lightgbm`, or a linear model where there is a column of long texts.
     pub algorithm: Option<String>,
     /// A column that says which part a row belongs to.
     pub split_column: Option<String>,
@@ -48,7 +48,13 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
         problem("target", format!("the profile has no column `{}`", options.target), "import the data again".into())
     })?;
     let task = task_of(target).map_err(|message| problem("target", message, "choose another target".into()))?;
-    let algorithm = options.algorithm.as_deref().unwrap_or("lightgbm");
+    let is_feature = |name: &str| name != options.target && Some(name) != options.split_column.as_deref();
+    let reads_texts = profile.columns.iter().any(|column| column.text.is_some() && is_feature(&column.name));
+    let algorithm = options.algorithm.as_deref().unwrap_or(match task {
+        Task::Binary if reads_texts => "logistic_regression",
+        Task::Regression if reads_texts => "linear_regression",
+        _ => "lightgbm",
+    });
     let fits = match (algorithm, task) {
         ("lightgbm", _) | ("scorecard" | "logistic_regression", Task::Binary) => true,
         (name, _) if !ALGORITHMS.contains(&name) => {
@@ -118,6 +124,37 @@ fn looks_like_a_split(column: &ColumnProfile) -> Option<String> {
     let values = || column.frequent.iter().map(|entry| entry.value.as_str());
     let all = column.distinct >= 2 && column.distinct <= 3 && values().all(is_part);
     all.then(|| format!("looks like a split; to use it: --split-column {}", column.name))
+}
+
+/// How a column of long texts is read: Chinese by characters, which need no dictionary and do as well as words.
+fn long_text(column: &ColumnProfile, profile: &TextProfile, text: &mut String) {
+    let key = key(&column.name);
+    let _ = writeln!(text, "\n[preprocessing.columns.{key}]");
+    let _ = writeln!(text, "encode = \"tfidf\"               # weights of the text's terms");
+    if profile.duplicates > 0 {
+        let _ = writeln!(
+            text,
+            "drop_duplicates = true         # {} rows repeat the text of an earlier one",
+            profile.duplicates
+        );
+    }
+    let _ = writeln!(text, "\n[preprocessing.columns.{key}.tfidf]");
+    let without_blanks = |script: &str| matches!(script, "Han" | "Kana" | "Thai");
+    if profile.scripts.first().is_some_and(|share| without_blanks(&share.name)) {
+        let _ = writeln!(text, "tokens = \"characters\"          # \"jieba\" looks for Chinese words");
+        let _ = writeln!(text, "normalise = \"nfkc\"             # full-width letters and digits become ordinary ones");
+    } else {
+        let _ = writeln!(text, "tokens = \"words\"");
+    }
+    let _ = writeln!(text, "max_ngram = 2                  # single tokens and pairs of them");
+    let _ = writeln!(text, "min_df = 2                     # what stands in one text only is left out");
+    let _ = writeln!(text, "sublinear_tf = true            # the tenth time says less than the first");
+}
+
+/// A name as a part of a TOML key.
+fn key(name: &str) -> String {
+    let bare = |character: char| character.is_ascii_alphanumeric() || character == '_' || character == '-';
+    if !name.is_empty() && name.chars().all(bare) { name.to_owned() } else { quoted(name) }
 }
 
 struct Draft<'a> {
@@ -191,12 +228,32 @@ impl Draft<'_> {
         if column.distinct == 1 && column.missing == 0 {
             return Some("has one value only".into());
         }
+        if column.text.is_some() && self.is_linear() {
+            return None;
+        }
+        if column.text.is_some() {
+            return Some(format!(
+                "holds long texts, which {} does not read (logistic_regression does)",
+                self.algorithm
+            ));
+        }
         if is_text && column.distinct > MAX_STARTER_CATEGORIES {
             return Some(format!("has {} different texts, more names than categories", column.distinct));
         }
         let counts_up = column.column_type == ColumnType::Integer && column.distinct == values && values > 20;
         let dense = column.numeric.as_ref().is_some_and(|numeric| numeric.max - numeric.min + 1.0 == values as f64);
         (counts_up && dense && column.missing == 0).then(|| "counts the rows, like an identifier".into())
+    }
+
+    fn is_linear(&self) -> bool {
+        self.algorithm.ends_with("_regression")
+    }
+
+    /// The columns of long texts that are learnt from.
+    fn long_texts(&self) -> impl Iterator<Item = (&ColumnProfile, &TextProfile)> {
+        let is_other = |name: &str| name != self.options.target && Some(name) != self.options.split_column.as_deref();
+        let columns = self.profile.columns.iter().filter(move |column| self.is_linear() && is_other(&column.name));
+        columns.filter_map(|column| Some((column, column.text.as_ref()?)))
     }
 
     fn split(&self, text: &mut String) {
@@ -246,6 +303,9 @@ impl Draft<'_> {
         };
         let _ = writeln!(text, "\n[preprocessing.numeric]\n{numeric}");
         let _ = writeln!(text, "\n[preprocessing.text]\n{words}");
+        for (column, long) in self.long_texts() {
+            long_text(column, long, text);
+        }
     }
 
     fn algorithm(&self, text: &mut String) {
@@ -256,6 +316,7 @@ impl Draft<'_> {
             "scorecard" => {
                 "base_score = 600               # points at the base odds\nbase_odds = 0.05263157894736842 # 1 : 19, positive : negative\npoints_to_double_odds = 50     # so many points more halve the odds of the positive class\nmin_information_value = 0.02   # weaker columns are left out"
             }
+            _ if self.long_texts().next().is_some() => "l2 = 0.1                       # scikit-learn's C is 1 / l2",
             _ => "l1 = 0.0\nl2 = 1.0                       # scikit-learn's C is 1 / l2",
         };
         let _ = writeln!(text, "\n[algorithm]\nname = {:?}\n{body}", self.algorithm);

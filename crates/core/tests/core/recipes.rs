@@ -48,6 +48,7 @@ pub(crate) fn profile() -> Profile {
         list.iter().map(|(value, count)| Frequency { value: (*value).into(), count: *count }).collect::<Vec<_>>()
     };
     let column = |name: &str, distinct, list: &[(&str, u64)]| ColumnProfile {
+        text: None,
         name: name.into(),
         column_type: schema().column(name).expect("a column of the schema").column_type,
         missing: 0,

@@ -1,11 +1,12 @@
 //! An uploaded file becomes a dataset version: Parquet, schema, profile, preview.
 //!
 //! [`text`] makes sure that a CSV file is UTF-8, [`dialect`] finds out how it is written, [`types`] what its columns
-//! are; [`parquet`] asks a Parquet file. Then the one Parquet file is written from which everything else is computed: by
+//! are; [`parquet`] asks a Parquet file, and [`lines`] makes one of JSON lines. Then the one Parquet file is written from which everything else is computed: by
 //! [`plain`] where a CSV file is as nearly all are, by DuckDB otherwise.
 
 mod csv;
 mod dialect;
+mod lines;
 mod parquet;
 mod plain;
 pub(crate) mod preview;
@@ -37,15 +38,19 @@ pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Er
     let beside = out.parent().unwrap_or(out);
     let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
     let data = out.join("data.parquet");
-    let [utf8, rewritten] = [text::COPY, csv::COPY].map(|name| temporary.path().join(name));
-    let allowed = [spec.source.as_path(), &utf8, &rewritten, &data];
+    let [utf8, rewritten, lines] = [text::COPY, csv::COPY, lines::COPY].map(|name| temporary.path().join(name));
+    let allowed = [spec.source.as_path(), &utf8, &rewritten, &lines, &data];
     let connection = database::open(spec.limits, &temporary.path().join("spill"), &allowed)?;
 
     let work = Work { connection: &connection, spec, temporary: temporary.path(), data: &data, watch };
     let (columns, mut warnings) = match work.format()? {
         FileFormat::Csv => csv::write(&work)?,
         // Pictures went another way above.
-        FileFormat::Parquet | FileFormat::Images => (write_parquet(&work)?, Vec::new()),
+        FileFormat::Parquet | FileFormat::Images => (write_parquet(&work, &spec.source)?, Vec::new()),
+        FileFormat::Jsonl => {
+            lines::to_parquet(&work, &lines)?;
+            (write_parquet(&work, &lines)?, Vec::new())
+        }
     };
     let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     warnings.append(&mut profile.warnings);
@@ -78,11 +83,15 @@ impl Work<'_> {
         let source = &self.spec.source;
         let mut magic = Vec::new();
         let file = File::open(source).map_err(Error::reading(source))?;
-        file.take(4).read_to_end(&mut magic).map_err(Error::reading(source))?;
+        file.take(64).read_to_end(&mut magic).map_err(Error::reading(source))?;
         if magic.is_empty() {
             return Err(Error::refused("", "the file is empty", "give a file with a header line and rows"));
         }
-        let sniffed = if magic == b"PAR1" { FileFormat::Parquet } else { FileFormat::Csv };
+        let sniffed = match magic.as_slice() {
+            start if start.starts_with(b"PAR1") => FileFormat::Parquet,
+            start if lines::is_begun_by(start) => FileFormat::Jsonl,
+            _ => FileFormat::Csv,
+        };
         Ok(self.spec.options.format.unwrap_or(sniffed))
     }
 
@@ -105,10 +114,10 @@ impl Work<'_> {
     }
 }
 
-fn write_parquet(work: &Work) -> Result<Vec<Derived>, Error> {
-    let columns = parquet::columns(work.connection, &work.spec.source, &work.spec.options.missing)?;
+fn write_parquet(work: &Work, source: &Path) -> Result<Vec<Derived>, Error> {
+    let columns = parquet::columns(work.connection, source, &work.spec.options.missing)?;
     check_names(columns.iter().map(|column| column.name.as_str()))?;
-    let from = format!("read_parquet({})", database::path(&work.spec.source)?);
+    let from = format!("read_parquet({})", database::path(source)?);
     match work.write(&from, &columns).map_err(parquet::damaged)? {
         0 => Err(Error::refused("", "the file has columns and no rows", "give a file with at least one row")),
         _ => Ok(columns),

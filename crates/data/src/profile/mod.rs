@@ -4,7 +4,9 @@
 //! grouped once into a temporary table `grouped` of its distinct values `v` and their counts `n`, which is mostly small
 //! and spills to disk where it is not.
 
+mod long_texts;
 mod numbers;
+mod scripts;
 mod texts;
 mod warnings;
 
@@ -80,6 +82,7 @@ pub(crate) fn profile(
         profiled.profile.columns.push(one.profile);
         profiled.categories.push(one.categories);
     }
+    long_texts::compare(connection, &task.from, &mut profiled.profile)?;
     Ok(profiled)
 }
 
@@ -117,7 +120,8 @@ impl Task {
         let mut warnings = Vec::new();
         if column.column_type == ColumnType::Text {
             texts::group(connection, &self.from, &column.name)?;
-            let profile = texts::profile(connection, column)?;
+            let mut profile = texts::profile(connection, column)?;
+            profile.text = long_texts::profile(connection, &profile, self.rows)?;
             let categories = texts::list_categories(connection, &profile)?;
             if warnings::of_any(&profile, self.rows, &mut warnings) {
                 warnings::of_texts(connection, &profile, self.rows - profile.missing, &mut warnings)?;
@@ -134,6 +138,7 @@ impl Task {
             numeric: found.numeric,
             range: found.range,
             frequent: found.frequent,
+            text: None,
         };
         if warnings::of_any(&profile, self.rows, &mut warnings) {
             warnings::of_numbers(&profile, infinite, &lowest, &mut warnings);

@@ -33,6 +33,7 @@ pub(super) fn profile(connection: &Connection, column: &Derived) -> Result<Colum
         numeric: None,
         range: low.zip(high).map(|(low, high)| [shortened(low), shortened(high)]),
         frequent: frequent(connection)?,
+        text: None,
     })
 }
 

@@ -29,7 +29,8 @@ pub(super) fn of_any(column: &ColumnProfile, rows: u64, warnings: &mut Vec<Strin
         warnings.push(format!("`{name}` is `{}` in every row{gaps}", shortened(value)));
     }
     let discrete = matches!(column.column_type, ColumnType::Integer | ColumnType::Text);
-    if discrete && column.distinct == present && present >= ROWS_OF_IDENTIFIERS {
+    // Texts of many words differ because they say different things.
+    if discrete && column.text.is_none() && column.distinct == present && present >= ROWS_OF_IDENTIFIERS {
         warnings
             .push(format!("`{name}` differs in every row: it looks like an identifier, which teaches a model nothing"));
     }

@@ -9,6 +9,7 @@ mod germancredit;
 mod parquet;
 mod profile;
 mod round_trip;
+mod texts;
 mod two_roads;
 mod types;
 

@@ -53,7 +53,7 @@ fn a_step_of_adam_is_pytorch_s() {
         layers = [{ kind = "dense", units = 1, bias = false, init = "ones" }]"#,
     );
     let graph = graph(&network, &given(&[1], None), 1, Loss::MeanSquaredError);
-    let x = meuse_core::table::Matrix { data: vec![1.0], rows: 1, width: 1 };
+    let x = meuse_core::table::Matrix { data: vec![1.0], rows: 1, width: 1, sparse: None };
     let fitted = fit(&network, &graph, Loss::MeanSquaredError, (&x, &[3.0]), |_| {}, &Listener::default());
     let (mut w, mut mean, mut squares) = (1.0_f64, 0.0, 0.0);
     for step in 1..=3 {

@@ -40,7 +40,7 @@ pub(crate) fn numbers(count: usize) -> Vec<f32> {
 }
 
 pub(crate) fn rows(count: usize, width: usize) -> Matrix {
-    Matrix { data: numbers(count * width), rows: count, width }
+    Matrix { data: numbers(count * width), rows: count, width, sparse: None }
 }
 
 /// What was told.

@@ -21,7 +21,7 @@ fn open(threads: usize) -> Session {
 }
 
 fn matrix(data: &[f32], width: usize) -> Matrix {
-    Matrix { data: data.to_vec(), rows: data.len() / width, width }
+    Matrix { data: data.to_vec(), rows: data.len() / width, width, sparse: None }
 }
 
 #[test]

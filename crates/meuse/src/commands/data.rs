@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use meuse_core::api::{Dataset, DatasetVersion, ImportAnswer, Page, Preview};
 use meuse_core::job::JobState;
-use meuse_core::profile::{ColumnProfile, Frequency, ImagesProfile, Profile};
+use meuse_core::profile::{ColumnProfile, Frequency, ImagesProfile, Profile, TextProfile};
 
 use super::folder::Folder;
 use super::{Session, download, follow};
@@ -40,6 +40,7 @@ fn word(format: Format) -> &'static str {
         Format::Csv => "csv",
         Format::Parquet => "parquet",
         Format::Images => "images",
+        Format::Jsonl => "jsonl",
     }
 }
 
@@ -223,6 +224,7 @@ fn summary(column: &ColumnProfile, rows: u64) -> Vec<String> {
     };
     let distribution = match numeric {
         Some(numeric) => output::sparkline(&numeric.histogram.counts),
+        None if column.text.is_some() => long_texts(column),
         None => frequent_words(column, rows),
     };
     vec![
@@ -242,6 +244,17 @@ fn frequent_words(column: &ColumnProfile, rows: u64) -> String {
     let word =
         |entry: &meuse_core::profile::Frequency| format!("{} {:.0} %", shortened(&entry.value), share(entry.count));
     column.frequent.iter().take(3).map(word).collect::<Vec<_>>().join(", ")
+}
+
+fn long_texts(column: &ColumnProfile) -> String {
+    let text = column.text.as_ref();
+    let words = text.and_then(|text| text.words.iter().find(|quantile| quantile.q == 0.5));
+    let script = text.and_then(|text| text.scripts.first());
+    format!(
+        "long texts ({}, {:.0} words)",
+        script.map_or("no letters", |script| script.name.as_str()),
+        words.map_or(0.0, |median| median.value)
+    )
 }
 
 fn shortened(text: &str) -> String {
@@ -270,8 +283,32 @@ fn print_column(column: &ColumnProfile, rows: u64) {
         };
         output::table(&["from – to", "rows", ""], &[1], bins.map(bin).collect());
     }
+    if let Some(text) = &column.text {
+        print_texts(text);
+        return;
+    }
     let frequent = column.frequent.iter().map(|entry| vec![entry.value.clone(), entry.count.to_string()]).collect();
     output::table(&["most frequent", "rows"], &[1], frequent);
+}
+
+/// Of long texts the words say more than the texts themselves.
+fn print_texts(text: &TextProfile) {
+    let scripts = text.scripts.iter().take(3).map(|script| format!("{} {:.1} %", script.name, 100.0 * script.share));
+    output::line(&format!(
+        "  long texts: {}; {} rows repeat an earlier text, {} are without a word",
+        scripts.collect::<Vec<_>>().join(", "),
+        text.duplicates,
+        text.empty
+    ));
+    for other in &text.contradictions {
+        output::line(&format!("  {} texts ({} rows) have both values of `{}`", other.texts, other.rows, other.column));
+    }
+    let lengths = text.characters.iter().zip(&text.words).map(|(characters, words)| {
+        vec![characters.q.to_string(), output::number(characters.value), output::number(words.value)]
+    });
+    output::table(&["quantile", "characters", "words"], &[0, 1, 2], lengths.collect());
+    let words = text.frequent_words.iter().map(|entry| vec![entry.value.clone(), entry.count.to_string()]).collect();
+    output::table(&["most frequent words", "times"], &[1], words);
 }
 
 fn export(session: &Session, dataset: &str, format: Format, out: Option<&Path>) -> anyhow::Result<()> {

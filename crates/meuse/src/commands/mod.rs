@@ -57,7 +57,7 @@ fn with_server(session: &Session, command: Command) -> anyhow::Result<ExitCode> 
         Command::Train { file, model, follow } => return jobs::train(session, &file, model, follow),
         Command::Jobs(command) => return jobs::run(session, command),
         Command::Models(command) => models::run(session, command)?,
-        Command::Predict { model, rows } => predict::run(session, &model, &rows)?,
+        Command::Predict { model, rows, text } => predict::run(session, &model, rows.as_deref(), text.as_deref())?,
         Command::Audit(command) => return audit::run(session, command),
         Command::Projects(command) => access::projects(session, command)?,
         Command::Principals(command) => access::principals(session, command)?,

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
-use meuse_core::api::{PredictRequest, PredictResponse, Prediction};
+use meuse_core::api::{Model, ModelVersion, PredictRequest, PredictResponse, Prediction};
 use meuse_core::names::{ModelRef, Selector};
+use meuse_core::schema::ColumnType;
 use serde_json::Value;
 use ureq::http::Method;
 
@@ -12,8 +13,13 @@ use super::{Session, read_text};
 use crate::client::segment;
 use crate::output;
 
-pub(super) fn run(session: &Session, model: &str, rows: &str) -> anyhow::Result<()> {
-    let request = PredictRequest { rows: parse_rows(rows)? };
+pub(super) fn run(session: &Session, model: &str, rows: Option<&str>, text: Option<&str>) -> anyhow::Result<()> {
+    let rows = match (rows, text) {
+        (Some(rows), _) => parse_rows(rows)?,
+        (None, Some(text)) => vec![row_of_text(session, model, given(text)?)?],
+        (None, None) => bail!("there is nothing to ask about: give --rows or --text"),
+    };
+    let request = PredictRequest { rows };
     let response: PredictResponse = session.client.call(Method::POST, &path(model)?, &request)?;
     if session.json {
         return output::json(&response);
@@ -43,13 +49,45 @@ fn path(model: &str) -> anyhow::Result<String> {
     })
 }
 
-fn parse_rows(text: &str) -> anyhow::Result<Vec<serde_json::Map<String, Value>>> {
-    let text = match text.strip_prefix('@') {
-        Some(path) => read_text(Path::new(path))?,
-        None if text == "-" => read_text(Path::new("-"))?,
-        None => text.to_owned(),
+/// What stands in a file or on standard input, or the argument itself.
+fn given(text: &str) -> anyhow::Result<String> {
+    match text.strip_prefix('@') {
+        Some(path) => read_text(Path::new(path)),
+        None if text == "-" => read_text(Path::new("-")),
+        None => Ok(text.to_owned()),
+    }
+}
+
+/// The row of a model that asks for a text and nothing else.
+fn row_of_text(session: &Session, model: &str, text: String) -> anyhow::Result<serde_json::Map<String, Value>> {
+    let reference: ModelRef = model.parse().with_context(|| format!("`{model}` is not a model"))?;
+    let name = &reference.name;
+    let version = match &reference.selector {
+        Selector::Version(version) => *version,
+        selector => {
+            let known: Model = session.client.get(&format!("/api/v1/models/{name}"))?;
+            let version = match selector {
+                Selector::Alias(alias) => known.aliases.get(alias.as_str()).copied(),
+                _ => known.route.map(|route| route.version),
+            };
+            version
+                .with_context(|| format!("nothing answers as `{model}`: deploy a version, or name one as {name}:1"))?
+        }
     };
-    let value = serde_json::from_str(&text).context("the rows are not JSON")?;
+    let version: ModelVersion = session.client.get(&format!("/api/v1/models/{name}/versions/{version}"))?;
+    match version.manifest.inputs.as_slice() {
+        [input] if input.column_type == ColumnType::Text => {
+            Ok([(input.name.clone(), Value::String(text))].into_iter().collect())
+        }
+        inputs => {
+            let names = inputs.iter().map(|input| format!("`{}`", input.name)).collect::<Vec<_>>().join(", ");
+            bail!("`{model}` does not take one text: its inputs are {names}; give them with --rows")
+        }
+    }
+}
+
+fn parse_rows(text: &str) -> anyhow::Result<Vec<serde_json::Map<String, Value>>> {
+    let value = serde_json::from_str(&given(text)?).context("the rows are not JSON")?;
     let rows = match value {
         Value::Array(rows) => rows,
         Value::Object(mut object) if object.len() == 1 && object.get("rows").is_some_and(Value::is_array) => {

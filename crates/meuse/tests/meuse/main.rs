@@ -13,5 +13,6 @@ mod postgres;
 mod start;
 #[allow(dead_code, reason = "shared with the other test binary, which uses the rest")]
 mod support;
+mod texts;
 mod upgrade;
 mod walk;

@@ -3,6 +3,7 @@
 //! Every sum runs in the order of the rows and every list has a stated order, so that the same rows give the same
 //! bytes. A column that tells nothing (no value, one value, one bin) is left out, and why is said.
 
+mod long_texts;
 mod numbers;
 mod texts;
 
@@ -67,6 +68,9 @@ fn fit_column(
     positive: Option<&[bool]>,
 ) -> Result<Outcome, Error> {
     let values = table.column(&column.name).ok_or_else(|| Error::MissingColumn(column.name.clone()))?;
+    if let Treatment::LongText { refuse_missing, tfidf } = &column.treatment {
+        return long_texts::fit(column, *refuse_missing, tfidf, values, rows).map(Outcome::Step);
+    }
     let values = &values.take(rows);
     match &column.treatment {
         Treatment::Numeric { impute, fill, encode, bins, breaks } => {
@@ -86,6 +90,8 @@ fn fit_column(
             };
             texts::fit(column, &rule, values, positive)
         }
+        // Fitted above, without a copy of its texts.
+        Treatment::LongText { .. } => Ok(Outcome::LeaveOut(NO_VALUES)),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod fitting;
 mod images;
+mod long_texts;
 mod properties;
 mod serving;
 mod support;

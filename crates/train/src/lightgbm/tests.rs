@@ -89,7 +89,7 @@ fn sample(task: Task, rows: usize, seed: u64) -> Sample {
             data.push(if gone { f32::NAN } else { cell as f32 });
         }
     }
-    Sample { features: features(), x: Matrix { data, rows, width: 6 }, y }
+    Sample { features: features(), x: Matrix { data, rows, width: 6, sparse: None }, y }
 }
 
 fn small() -> Lightgbm {
@@ -128,7 +128,7 @@ fn strange_rows(rows: usize) -> Matrix {
         _ => (uniform(random) * 8.0 - 4.0) as f32,
     };
     let data = (0..rows * 6).map(|index| cell(&mut random, index % 6)).collect();
-    Matrix { data, rows, width: 6 }
+    Matrix { data, rows, width: 6, sparse: None }
 }
 
 fn compare(model: &Model, session: &Session, features: &[Feature], rows: &Matrix) -> Result<ParityReport, Error> {
@@ -174,7 +174,7 @@ fn a_model_that_found_nothing_to_split_is_a_constant() {
 fn a_difference_is_named_with_feature_and_both_scores() {
     let one = learnt(&small(), Task::Binary, &sample(Task::Binary, 800, 1));
     let other = learnt(&small(), Task::Binary, &sample(Task::Binary, 800, 2));
-    let none = Matrix { data: Vec::new(), rows: 0, width: 6 };
+    let none = Matrix { data: Vec::new(), rows: 0, width: 6, sparse: None };
     let error = compare(&one.model, &session(&other, Task::Binary), &features(), &none).expect_err("they differ");
     assert!(error.to_string().starts_with("parity check: feature `income` at "), "{error}");
     let error =
@@ -189,7 +189,7 @@ fn a_monotone_constraint_holds() {
         let recipe = Lightgbm { monotone_constraints: [("debt".to_owned(), direction)].into(), ..small() };
         let learnt = learnt(&recipe, Task::Binary, &training);
         for row in 0..50 {
-            let mut rising = Matrix { data: training.x.row(row).repeat(100), rows: 100, width: 6 };
+            let mut rising = Matrix { data: training.x.row(row).repeat(100), rows: 100, width: 6, sparse: None };
             for step in 0..100 {
                 rising.data[step * 6 + 5] = step as f32 / 10.0 - 5.0;
             }
@@ -256,7 +256,7 @@ fn python_s_lightgbm_gives_the_same_predictions() {
     };
     let rows: Vec<Vec<f64>> = fixture["x"].as_array().expect("rows").iter().map(numbers).collect();
     let data = rows.iter().flatten().map(|cell| *cell as f32).collect();
-    let x = Matrix { data, rows: rows.len(), width: 5 };
+    let x = Matrix { data, rows: rows.len(), width: 5, sparse: None };
     let kind = |column| if column == 2 { FeatureKind::Category { count: 9 } } else { FeatureKind::Number };
     let features: Vec<Feature> = (0..5).map(|column| feature(&format!("x{column}"), kind(column))).collect();
     for case in fixture["cases"].as_array().expect("cases") {

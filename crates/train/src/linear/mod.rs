@@ -8,12 +8,14 @@
 //! weights as they are reported. Without L1 it is Newton's method with a line search, with L1 proximal Newton, each
 //! step by coordinate descent (J. D. Lee, Y. Sun, M. A. Saunders, 2014; as glmnet does it). It has converged when no
 //! partial derivative of the objective, per standard deviation of the feature (and of a regression's target), exceeds
-//! the tolerance. All arithmetic is in 64 bits, and sums have a fixed order whatever the number of threads.
+//! the tolerance. Where texts become terms, [`sparse`] does it instead, on the features as they are. All arithmetic is in 64 bits, and sums have a fixed order whatever the number of threads.
 
 mod cholesky;
 mod parts;
 mod problem;
 mod solver;
+mod sparse;
+mod terms;
 
 use meuse_core::bundle::{Coefficient, Explanation, Task};
 use meuse_core::recipe::{ClassWeight, Linear};
@@ -22,12 +24,15 @@ use meuse_core::table::Matrix;
 use crate::{Context, Error, Learnt, Model, Sample};
 use problem::{Loss, Problem};
 pub(crate) use solver::Ending;
+pub(crate) use terms::strongest;
 
 /// A weight per feature and an intercept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LinearModel {
     /// One weight per column of the matrix.
     pub weights: Vec<f64>,
+    /// One weight per term of the matrix's sparse part.
+    pub terms: Vec<f64>,
     /// The raw score of a row of zeros.
     pub intercept: f64,
 }
@@ -35,7 +40,12 @@ pub struct LinearModel {
 impl LinearModel {
     /// intercept + Σ weight · feature, in 64 bits, one per row.
     pub fn raw_scores(&self, x: &Matrix) -> Vec<f64> {
-        (0..x.rows).map(|row| self.raw_score(x.row(row))).collect()
+        let terms = |row: usize| x.sparse.as_ref().map_or(0.0, |sparse| self.of_terms(sparse.row(row)));
+        (0..x.rows).map(|row| self.raw_score(x.row(row)) + terms(row)).collect()
+    }
+
+    fn of_terms(&self, (columns, values): (&[u32], &[f32])) -> f64 {
+        columns.iter().zip(values).map(|(term, value)| self.terms[*term as usize] * f64::from(*value)).sum()
     }
 
     fn raw_score(&self, features: &[f32]) -> f64 {
@@ -97,11 +107,14 @@ pub(crate) fn fit(parameters: &Linear, sample: &Sample, context: &Context<'_>) -
     check(sample)?;
     let loss = if context.task == Task::Binary { Loss::Logistic } else { Loss::Squared };
     let row_weights = row_weights(parameters.class_weight, sample, loss)?;
+    if sample.x.sparse.is_some() {
+        return sparse::fit(parameters, sample, loss, row_weights, context);
+    }
     let problem = Problem::new(sample, loss, row_weights, parameters, context);
     let solution = solver::solve(&problem, parameters)?;
     let (weights, intercept) = problem.unscaled(&solution.point);
     Ok(Fit {
-        model: LinearModel { weights, intercept },
+        model: LinearModel { weights, terms: Vec::new(), intercept },
         ending: solution.ending,
         iterations: solution.iterations,
         gradient: solution.gradient,

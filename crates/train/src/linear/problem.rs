@@ -254,7 +254,7 @@ fn add(sum: &mut [f64], part: &[f64]) {
     }
 }
 
-fn sigmoid(score: f64) -> f64 {
+pub(super) fn sigmoid(score: f64) -> f64 {
     if score >= 0.0 {
         1.0 / (1.0 + (-score).exp())
     } else {
@@ -264,7 +264,7 @@ fn sigmoid(score: f64) -> f64 {
 }
 
 /// −ln p(class), without overflow.
-fn logistic_loss(target: f64, score: f64) -> f64 {
+pub(super) fn logistic_loss(target: f64, score: f64) -> f64 {
     let margin = if target > 0.5 { score } else { -score };
     (-margin).max(0.0) + (-margin.abs()).exp().ln_1p()
 }

@@ -1,4 +1,5 @@
-//! Writes a model as ONNX: input `features` f32 \[rows, width\], outputs `raw_score` and, for a binary task,
+//! Writes a model as ONNX: input `features` f32 \[rows, width\] and, where texts become terms, `terms` i64 and
+//! `term_values` f32 \[rows, most\]; outputs `raw_score` and, for a binary task,
 //! `probability`, each f32 \[rows, 1\].
 //!
 //! Inside, scores are computed in 64-bit floats: a sum of hundreds of leaves or products that nearly cancel would
@@ -8,7 +9,7 @@
 pub mod proto;
 mod trees;
 
-use meuse_core::bundle::{INPUT, PROBABILITY, RAW_SCORE, Task};
+use meuse_core::bundle::{INPUT, PROBABILITY, RAW_SCORE, TERM_VALUES, TERMS, Task};
 use prost::Message;
 
 use crate::Error;
@@ -30,18 +31,52 @@ const ML_OPSET: i64 = 3;
 /// The features as 64-bit floats.
 const WIDE: &str = "features_f64";
 
-/// A linear model: features · weights + intercept.
+/// A linear model: features · weights + intercept and, where it has terms, the sum of the weights of a row's terms, each
+/// gathered by its index: a row costs as much as it has terms, however many there are.
 ///
 /// # Errors
 /// When the model has no weights: there is nothing to multiply.
 pub fn linear(model: &LinearModel, task: Task) -> Result<Vec<u8>, Error> {
     let width = model.weights.len();
+    if !model.terms.is_empty() {
+        return Ok(linear_of_terms(model, task).encode_to_vec());
+    }
     check_width(width)?;
     let weights = doubles("weights", vec![width as i64, 1], &model.weights);
     let intercept = doubles("intercept", vec![1], &[model.intercept]);
     let gemm = node("Gemm", &[WIDE, "weights", "intercept"], "raw_score_f64");
     let narrow = cast("raw_score_f64", RAW_SCORE, ElementType::Float);
     Ok(model_of("linear", width, task, vec![gemm, narrow], vec![weights, intercept]).encode_to_vec())
+}
+
+fn linear_of_terms(model: &LinearModel, task: Task) -> ModelProto {
+    let width = model.weights.len();
+    let mut constants = vec![
+        doubles("intercept", vec![1], &[model.intercept]),
+        doubles("term_weights", vec![model.terms.len() as i64], &model.terms),
+        integers("last_axis", &[1]),
+    ];
+    let mut nodes = vec![
+        node("Gather", &["term_weights", TERMS], "gathered"),
+        cast(TERM_VALUES, "term_values_f64", ElementType::Double),
+        node("Mul", &["gathered", "term_values_f64"], "products"),
+        node("ReduceSum", &["products", "last_axis"], "term_score"),
+    ];
+    let dense = if width > 0 {
+        constants.push(doubles("weights", vec![width as i64, 1], &model.weights));
+        nodes.push(node("Gemm", &[WIDE, "weights", "intercept"], "dense_score"));
+        "dense_score"
+    } else {
+        "intercept"
+    };
+    nodes.push(node("Add", &["term_score", dense], "raw_score_f64"));
+    nodes.push(cast("raw_score_f64", RAW_SCORE, ElementType::Float));
+    let mut onnx = model_of("linear_of_terms", width, task, nodes, constants);
+    if let Some(graph) = &mut onnx.graph {
+        graph.input.push(matrix(TERMS, None, ElementType::Int64));
+        graph.input.push(matrix(TERM_VALUES, None, ElementType::Float));
+    }
+    onnx
 }
 
 /// Boosted trees: the sum of one leaf per tree.
@@ -62,9 +97,9 @@ fn check_width(width: usize) -> Result<(), Error> {
     Err(Error::input("", "no feature is left to learn from", "keep at least one column that varies"))
 }
 
-/// The graph around the nodes that turn [`WIDE`] into [`RAW_SCORE`].
+/// The graph around the nodes that turn [`WIDE`] into [`RAW_SCORE`]; without a width there is no such input.
 fn model_of(name: &str, width: usize, task: Task, scoring: Vec<NodeProto>, constants: Vec<TensorProto>) -> ModelProto {
-    let mut nodes = vec![cast(INPUT, WIDE, ElementType::Double)];
+    let mut nodes = if width > 0 { vec![cast(INPUT, WIDE, ElementType::Double)] } else { Vec::new() };
     nodes.extend(scoring);
     let mut outputs = vec![column(RAW_SCORE, Some(1))];
     if task == Task::Binary {
@@ -75,7 +110,7 @@ fn model_of(name: &str, width: usize, task: Task, scoring: Vec<NodeProto>, const
         node: nodes,
         name: name.into(),
         initializer: constants,
-        input: vec![column(INPUT, Some(width))],
+        input: if width > 0 { vec![column(INPUT, Some(width))] } else { Vec::new() },
         output: outputs,
     };
     ModelProto {
@@ -105,18 +140,27 @@ fn cast(from: &str, to: &str, element: ElementType) -> NodeProto {
 }
 
 fn column(name: &str, width: Option<usize>) -> ValueInfoProto {
+    matrix(name, width, ElementType::Float)
+}
+
+/// \[rows, width\], or where the width is the longest row's, \[rows, most\].
+fn matrix(name: &str, width: Option<usize>, element: ElementType) -> ValueInfoProto {
     let rows = DimensionProto { dim_param: Some("rows".into()), dim_value: None };
-    let columns = DimensionProto { dim_value: width.map(|width| width as i64), dim_param: None };
-    let tensor = TensorTypeProto {
-        elem_type: ElementType::Float as i32,
-        shape: Some(TensorShapeProto { dim: vec![rows, columns] }),
-    };
+    let most = width.is_none().then(|| "most".to_owned());
+    let columns = DimensionProto { dim_value: width.map(|width| width as i64), dim_param: most };
+    let tensor =
+        TensorTypeProto { elem_type: element as i32, shape: Some(TensorShapeProto { dim: vec![rows, columns] }) };
     ValueInfoProto { name: name.into(), value_type: Some(TypeProto { tensor_type: Some(tensor) }) }
 }
 
 fn doubles(name: &str, dims: Vec<i64>, values: &[f64]) -> TensorProto {
     let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     TensorProto { dims, data_type: ElementType::Double as i32, name: name.into(), raw_data }
+}
+
+fn integers(name: &str, values: &[i64]) -> TensorProto {
+    let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    TensorProto { dims: vec![values.len() as i64], data_type: ElementType::Int64 as i32, name: name.into(), raw_data }
 }
 
 fn int(name: &str, value: i64) -> AttributeProto {
@@ -148,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_fixture_of_the_engine_s_tests_is_what_is_written_here() {
-        let model = LinearModel { weights: vec![-2.0, 0.5], intercept: 1.0 };
+        let model = LinearModel { weights: vec![-2.0, 0.5], terms: Vec::new(), intercept: 1.0 };
         let written = linear(&model, Task::Binary).expect("a model");
         let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../engine/tests/fixtures/linear.onnx");
         let same = std::fs::read(fixture).is_ok_and(|bytes| bytes == written);
@@ -157,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_model_without_features_is_refused() {
-        let model = LinearModel { weights: Vec::new(), intercept: 1.0 };
+        let model = LinearModel { weights: Vec::new(), terms: Vec::new(), intercept: 1.0 };
         let error = linear(&model, Task::Binary).expect_err("nothing to multiply");
         assert!(error.to_string().contains("no feature is left"), "{error}");
     }

@@ -88,7 +88,7 @@ fn narrowed(sample: &Sample, case: &Case) -> Sample {
     let cells = (0..sample.x.rows).flat_map(|row| kept.iter().map(move |index| sample.x.row(row)[*index]));
     Sample {
         features: kept.iter().map(|index| sample.features[*index].clone()).collect(),
-        x: Matrix { data: cells.collect(), rows: sample.x.rows, width: kept.len() },
+        x: Matrix { data: cells.collect(), rows: sample.x.rows, width: kept.len(), sparse: None },
         y: sample.y.clone(),
     }
 }
@@ -166,7 +166,7 @@ fn sample(columns: &[Vec<f64>], y: Vec<f64>) -> Sample {
         kind: FeatureKind::Number,
     });
     let cells = (0..y.len()).flat_map(|row| columns.iter().map(move |column| column[row] as f32));
-    let x = Matrix { data: cells.collect(), rows: y.len(), width: columns.len() };
+    let x = Matrix { data: cells.collect(), rows: y.len(), width: columns.len(), sparse: None };
     Sample { features: features.collect(), x, y }
 }
 

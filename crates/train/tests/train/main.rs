@@ -8,3 +8,4 @@ mod pipeline;
 mod scorecard;
 mod splits;
 mod support;
+mod texts;

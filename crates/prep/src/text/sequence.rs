@@ -1,0 +1,92 @@
+//! Texts as sequences of word ids of one length, as Keras's `Tokenizer` and `pad_sequences` make them: what networks
+//! that read word after word take.
+
+use std::cmp::Reverse;
+
+use meuse_core::recipe::{Normalise, Tokens};
+use serde::{Deserialize, Serialize};
+
+use super::normalise::normalise;
+use super::tokens::tokens;
+use super::vocabulary::Vocabulary;
+
+/// Words by frequency in the training part: the most frequent one has id 1, and 0 is padding. Of equally frequent words
+/// the one that was read first comes first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WordIndex {
+    /// What a text is cut into; [`Tokens::KerasWords`] is Keras's own rule.
+    pub tokens: Tokens,
+    /// What is done to the characters before.
+    pub normalise: Normalise,
+    /// Whether capital letters become small ones.
+    pub lowercase: bool,
+    words: Vocabulary,
+}
+
+impl WordIndex {
+    /// Counts the words of the training texts and keeps the most frequent: ids run from 1 to `size` − 1, as with
+    /// Keras's `num_words = size`; all are kept without a size.
+    pub fn fit<'a>(tokens: Tokens, size: Option<u32>, texts: impl Iterator<Item = &'a str>) -> Self {
+        let mut index = Self { tokens, normalise: Normalise::None, lowercase: true, words: Vocabulary::default() };
+        let mut known = Vocabulary::default();
+        let mut counts: Vec<u64> = Vec::new();
+        for text in texts {
+            index.each_word(text, &mut |word| {
+                let id = known.learn(word) as usize;
+                counts.resize(known.len(), 0);
+                counts[id] += 1;
+            });
+        }
+        let mut order: Vec<u32> = (0..known.len() as u32).collect();
+        order.sort_by_key(|id| Reverse(counts[*id as usize]));
+        order.truncate(size.map_or(order.len(), |size| size.saturating_sub(1) as usize));
+        index.words = Vocabulary::of(order.into_iter().map(|id| known.term(id)));
+        index
+    }
+
+    /// Number of ids, padding included: what an embedding needs.
+    pub fn size(&self) -> usize {
+        self.words.len() + 1
+    }
+
+    /// The words, the most frequent first; the first one has id 1.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.words.terms()
+    }
+
+    /// The ids of the known words of a text, in their order; other words are dropped.
+    pub fn ids(&self, text: &str) -> Vec<u32> {
+        let mut ids = Vec::new();
+        self.each_word(text, &mut |word| ids.extend(self.words.id(word).map(|id| id + 1)));
+        ids
+    }
+
+    fn each_word(&self, text: &str, told: &mut dyn FnMut(&str)) {
+        let text = normalise(text, self.normalise, self.lowercase);
+        tokens(&text, self.tokens, &mut |word| told(&text[word]));
+    }
+}
+
+/// One end of a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The beginning; Keras says `pre`.
+    Front,
+    /// The end; Keras says `post`.
+    Back,
+}
+
+/// A sequence of exactly this length: zeros are put at one side of a short one, and ids are cut off at one side of a
+/// long one.
+pub fn pad(ids: &[u32], length: usize, padding: Side, truncating: Side) -> Vec<u32> {
+    let kept = match truncating {
+        Side::Front => &ids[ids.len().saturating_sub(length)..],
+        Side::Back => &ids[..ids.len().min(length)],
+    };
+    let zeros = std::iter::repeat_n(0, length - kept.len());
+    match padding {
+        Side::Front => zeros.chain(kept.iter().copied()).collect(),
+        Side::Back => kept.iter().copied().chain(zeros).collect(),
+    }
+}
