@@ -101,7 +101,9 @@ fn orthogonal(parameter: &Parameter, chance: &mut Chance) -> Vec<f32> {
         }
         let norm = vector.iter().map(|value| value * value).sum::<f64>().sqrt();
         if norm > 1e-9 {
-            vector.iter_mut().for_each(|value| *value /= norm);
+            for value in &mut vector {
+                *value /= norm;
+            }
             vectors.push(vector);
         }
     }

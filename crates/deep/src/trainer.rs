@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use meuse_core::events::Level;
@@ -191,7 +192,10 @@ impl<'a> Run<'a> {
         let total = self.steps_per_epoch * u64::from(fit.network.epochs);
         fit.watch.progress("train", self.state.step, total);
         let between = fit.checkpoint_steps;
-        if between > 0 && self.state.step % between == 0 && self.state.step % self.steps_per_epoch != 0 {
+        if between > 0
+            && self.state.step.is_multiple_of(between)
+            && !self.state.step.is_multiple_of(self.steps_per_epoch)
+        {
             self.keep()?;
         }
         Ok(())
@@ -332,14 +336,21 @@ fn fingerprint(fit: &Fit) -> String {
     let parts = [Some(fit.training), fit.validation];
     for samples in parts.into_iter().flatten() {
         hash.update((samples.rows.count() as u64).to_le_bytes());
-        samples.targets.iter().for_each(|target| hash.update(target.to_le_bytes()));
+        for target in samples.targets {
+            hash.update(target.to_le_bytes());
+        }
         // The first rows stand for all of them: a dataset version never changes.
         let mut numbers = vec![0.0; fit.graph.width()];
         for row in 0..samples.rows.count().min(4) as u32 {
             if samples.rows.fill(row, None, &mut numbers).is_ok() {
-                numbers.iter().for_each(|number| hash.update(number.to_le_bytes()));
+                for number in &numbers {
+                    hash.update(number.to_le_bytes());
+                }
             }
         }
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -93,29 +93,13 @@ impl Session {
         let mut probability = self.probability.as_ref().map(|_| vec![0.0; features.rows * self.outputs]);
         let mut start = 0;
         while start < features.rows {
-            let rows = start..self.end_of_call(features, start);
+            let rows = start..end_of_call(features, start);
             let filled = rows.start * self.outputs..rows.end * self.outputs;
             let probability = probability.as_mut().map(|cells| &mut cells[filled.clone()]);
             self.call(features, rows.clone(), &mut raw[filled], probability)?;
             start = rows.end;
         }
         Ok(Scores { raw, probability })
-    }
-
-    /// Dense rows go in one call; rows of terms are padded to the longest, so that as many go as memory is well spent
-    /// on.
-    fn end_of_call(&self, features: &Matrix, start: usize) -> usize {
-        let Some(sparse) = &features.sparse else { return features.rows };
-        let mut longest = 1;
-        let mut end = start;
-        while end < features.rows {
-            longest = longest.max(sparse.row(end).0.len());
-            if end > start && longest * (end + 1 - start) > MOST_PADDED {
-                break;
-            }
-            end += 1;
-        }
-        end
     }
 
     fn call(
@@ -143,6 +127,22 @@ impl Session {
         }
         run::run(&self.model, &self.memory, &inputs, &mut outputs)
     }
+}
+
+/// Dense rows go in one call; rows of terms are padded to the longest, so that as many go as memory is well spent
+/// on.
+fn end_of_call(features: &Matrix, start: usize) -> usize {
+    let Some(sparse) = &features.sparse else { return features.rows };
+    let mut longest = 1;
+    let mut end = start;
+    while end < features.rows {
+        longest = longest.max(sparse.row(end).0.len());
+        if end > start && longest * (end + 1 - start) > MOST_PADDED {
+            break;
+        }
+        end += 1;
+    }
+    end
 }
 
 /// Cells of terms, padding included, that one call into ONNX Runtime takes: 12 MiB.

@@ -196,7 +196,10 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
     // ONNX Runtime and SQLite tell their life stories at INFO; they are asked for warnings only. What h2 warns of is
     // what clients do: they could fill the log with it.
     let filter = EnvFilter::new(format!("{level},ort=warn,sqlx=warn,h2=error"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written is dropped: to say so there, on a standard error that nobody reads any more, would
+    // panic in every request, and in the end.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     match config.text("log", "format") {
         Some("json") => builder.json().flatten_event(true).init(),
         Some("text") | None => builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -20,6 +20,8 @@ use crate::trail::Trail;
 
 /// How long a statement waits for another process that holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long to wait before a database that was busy is opened again.
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 /// How long a call waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
 const SQLITE_CONNECTIONS: u32 = 8;
@@ -121,7 +123,15 @@ impl Db {
             let is_sound = !connection.is_in_transaction();
             Box::pin(async move { Ok(is_sound) })
         });
-        Ok(Self::Sqlite(pool.connect_with(options).await?))
+        // Whoever makes a file's write-ahead log, or recovers it, locks others out, and SQLite then refuses at once
+        // instead of waiting as it does elsewhere.
+        let until = Instant::now() + BUSY_TIMEOUT;
+        loop {
+            match pool.clone().connect_with(options.clone()).await {
+                Err(error) if is_busy(&error) && Instant::now() < until => tokio::time::sleep(BETWEEN_TRIES).await,
+                opened => return Ok(Self::Sqlite(opened?)),
+            }
+        }
     }
 
     async fn postgres(url: &str) -> Result<Self, sqlx::Error> {
@@ -140,6 +150,12 @@ impl Db {
     pub(crate) async fn close(&self) {
         on!(self, pool => pool.close().await);
     }
+}
+
+/// `SQLITE_BUSY` or one of its kinds: the lowest byte of an extended code is the plain one.
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xFF == 5)
 }
 
 fn sqlite_options(path: &Path) -> SqliteConnectOptions {

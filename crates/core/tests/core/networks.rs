@@ -17,7 +17,7 @@ fn graph(toml: &str, given: &[NetworkInput], outputs: usize, loss: Loss) -> Grap
 /// The problems, one a line.
 fn problems(toml: &str, given: &[NetworkInput], outputs: usize) -> String {
     let problems = network(toml).graph(given, outputs, Loss::CrossEntropy).expect_err("problems");
-    problems.iter().map(|problem| format!("{problem}\n")).collect()
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n") + "\n"
 }
 
 const DIGITS: &str = r#"

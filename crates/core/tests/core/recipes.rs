@@ -67,6 +67,7 @@ pub(crate) fn profile() -> Profile {
             column("creditability", 2, &[("good", 70), ("bad", 30)]),
         ],
         warnings: Vec::new(),
+        images: None,
     }
 }
 

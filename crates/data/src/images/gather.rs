@@ -109,7 +109,7 @@ impl<'a> Gatherer<'a> {
             };
             match read {
                 None => {
-                    self.problem(name, "it is no picture, no manifest with a column `file`, and no COCO annotations")
+                    self.problem(name, "it is no picture, no manifest with a column `file`, and no COCO annotations");
                 }
                 Some(read) => {
                     let all = listed.get_or_insert_default();

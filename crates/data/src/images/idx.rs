@@ -27,7 +27,7 @@ pub(super) fn parse(mut bytes: Vec<u8>) -> Result<Idx, String> {
     };
     let head = 4 + 4 * usize::from(*dimensions);
     let sizes: Vec<usize> =
-        bytes.get(4..head).ok_or("its header is cut short")?.as_chunks::<4>().0.iter().map(size).collect();
+        bytes.get(4..head).ok_or("its header is cut short")?.as_chunks::<4>().0.iter().copied().map(size).collect();
     let count = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
     let has = bytes.len() - head;
     if count != Some(has) {
@@ -44,8 +44,8 @@ pub(super) fn parse(mut bytes: Vec<u8>) -> Result<Idx, String> {
     }
 }
 
-fn size(bytes: &[u8; 4]) -> usize {
-    u32::from_be_bytes(*bytes) as usize
+fn size(bytes: [u8; 4]) -> usize {
+    u32::from_be_bytes(bytes) as usize
 }
 
 /// One picture as PNG, and its mean brightness.

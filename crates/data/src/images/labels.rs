@@ -240,6 +240,7 @@ mod tests {
         by_folders(paths).into_iter().map(|given| (given.label, given.split)).collect()
     }
 
+    #[allow(clippy::unnecessary_wraps)] // it stands beside `None` in what is expected
     fn some(text: &str) -> Option<String> {
         Some(text.to_owned())
     }

@@ -103,8 +103,15 @@ fn gather(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<Gathered, 
     gatherer.finish()
 }
 
+/// What every document of Word, Excel and PowerPoint holds, which is a zip.
+const OFFICE: &str = "[Content_Types].xml";
+
 /// What is said of an archive without a picture.
 fn nothing(gathered: &Gathered) -> Error {
+    if gathered.problems.iter().any(|problem| problem.file == OFFICE) {
+        let message = "the file is an Office document, as an Excel workbook is, and not a table or pictures";
+        return Error::refused("", message, "save the sheet as CSV and import that");
+    }
     let first =
         gathered.problems.first().map(|FileProblem { file, reason }| format!("; the first file: {file}: {reason}"));
     let message = format!("there is no picture that can be read{}", first.unwrap_or_default());

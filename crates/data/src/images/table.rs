@@ -1,6 +1,7 @@
 //! The rows of a dataset of pictures: as Parquet, for queries, and as a list, for servers and trainers.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -155,7 +156,10 @@ fn arrays(all: &[Row], rows: &[Row]) -> Vec<ArrayRef> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Writes the list.

@@ -1,12 +1,11 @@
 //! JSON lines as a source: one object per line, its fields are the columns. DuckDB reads them, typed by all lines, into a
 //! temporary Parquet file, which then goes the road of any Parquet file.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use serde::de::IgnoredAny;
+use serde_json::{Map, Value};
 
 use super::Work;
 use crate::{Error, database};
@@ -47,7 +46,7 @@ fn refused(source: &Path, error: Error) -> Error {
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let Err(error) = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(&line) else { continue };
+        let Err(error) = serde_json::from_slice::<Map<String, Value>>(&line) else { continue };
         let why = error.to_string();
         let why = why.split(" at line").next().unwrap_or_default();
         let message = format!("it is not a JSON object: {why} (character {})", error.column());

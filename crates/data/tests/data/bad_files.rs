@@ -65,9 +65,20 @@ fn quotes_that_do_not_close_or_stand_astray() {
 
 #[test]
 fn files_that_are_not_text_are_called_by_their_name() {
-    check(b"PK\x03\x04\x14\x00", "byte 0", "a zip archive or an Excel workbook");
+    check(b"PK\x03\x04\x14\x00", "", "the archive is damaged or cut short");
     check(b"\x1F\x8B\x08\x00", "byte 0", "gzip");
     check(b"\xFF\xFEa\x00,\x00b\x00", "byte 0", "UTF-16");
+}
+
+#[test]
+fn an_excel_workbook_is_called_one() {
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    for name in ["[Content_Types].xml", "xl/workbook.xml"] {
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).expect("an entry");
+        std::io::Write::write_all(&mut zip, b"<xml/>").expect("its bytes");
+    }
+    let bytes = zip.finish().expect("a zip").into_inner();
+    check(&bytes, "", "an Excel workbook");
 }
 
 #[test]

@@ -62,7 +62,9 @@ fn every_layer_answers_in_onnx_runtime_as_in_libtorch() {
             let graph = graph(&network, &given(shape, *ids), 3, Loss::CrossEntropy);
             let mut x = rows(5, graph.width());
             if let Some(ids) = ids {
-                x.data.iter_mut().for_each(|number| *number = ((*number + 1.0) / 2.0 * (*ids - 1) as f32).floor());
+                x.data
+                    .iter_mut()
+                    .for_each(|number| *number = (f32::midpoint(*number, 1.0) * (*ids - 1) as f32).floor());
             }
             let weights = by_chance(&graph);
             let expected = outputs(&graph, &weights, &x, 1).expect("outputs");
@@ -133,7 +135,9 @@ fn by_chance(graph: &meuse_core::recipe::network::Graph) -> Weights {
     let values = graph.parameters().enumerate().map(|(number, one)| {
         let mut values = numbers(one.count() + number).split_off(number);
         if one.name.ends_with("running_var") {
-            values.iter_mut().for_each(|value| *value = value.abs() + 0.5);
+            for value in &mut values {
+                *value = value.abs() + 0.5;
+            }
         }
         (one.name.clone(), values)
     });

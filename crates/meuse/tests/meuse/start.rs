@@ -42,6 +42,16 @@ fn two_servers_on_one_home_the_second_refuses_and_names_the_first() {
 }
 
 #[test]
+fn a_server_whose_log_nobody_reads_any_more_answers_and_stops_when_asked() {
+    let mut server = Server::start();
+    server.stop();
+    server.started_by = ["bash", "-c", r#"exec "$0" "$@" 2> >(true)"#].map(Into::into).into();
+    server.restart();
+    assert_eq!(server.json(&["whoami"])["role"], "admin");
+    server.stop();
+}
+
+#[test]
 fn a_missing_native_library_is_one_sentence_and_an_exit_code() {
     let scratch = tempfile::tempdir().expect("a temporary folder");
     let empty = scratch.path().join("empty");

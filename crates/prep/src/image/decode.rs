@@ -81,7 +81,7 @@ fn named(header: Header, error: Error) -> Error {
         Error::NoPicture(reason) => {
             Error::NoPicture(format!("the {format} picture is of a kind that is not read: {reason}"))
         }
-        other => other,
+        other @ Error::TooLarge(_) => other,
     }
 }
 

@@ -166,15 +166,15 @@ impl Steps {
                 return refused(&format!("geometry[{index}]"), reason);
             }
         }
-        let (width, height) = match self.geometry.last() {
-            Some(Geometry::Resize { width, height, .. } | Geometry::CenterCrop { width, height, .. }) => {
+        let (width, height) =
+            if let Some(Geometry::Resize { width, height, .. } | Geometry::CenterCrop { width, height, .. }) =
+                self.geometry.last()
+            {
                 (*width, *height)
-            }
-            _ => {
+            } else {
                 let reason = "the last step must be `resize` or `center_crop`, which give every picture the same size";
                 return refused("geometry", reason.to_owned());
-            }
-        };
+            };
         let channels = self.colour.channels();
         if let Some(Normalise { mean, deviation }) = &self.normalise {
             let usable = deviation.iter().all(|value| value.is_finite() && *value != 0.0);

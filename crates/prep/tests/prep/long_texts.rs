@@ -19,7 +19,7 @@ struct Fixture {
     english: Texts,
     chinese: Texts,
     tfidf: Vec<Weighed>,
-    keras: Vec<Sequences>,
+    keras: Vec<Numbered>,
     words: Vec<Vec<String>>,
 }
 
@@ -40,7 +40,7 @@ struct Weighed {
 }
 
 #[derive(Deserialize)]
-struct Sequences {
+struct Numbered {
     size: Option<u32>,
     words: Vec<String>,
     sequences: Vec<Vec<u32>>,

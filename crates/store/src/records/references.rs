@@ -37,12 +37,19 @@ async fn named(tx: &mut Tx) -> Result<(HashSet<Digest>, Vec<BTreeMap<String, Val
         UNION SELECT profile_blob FROM dataset_version UNION SELECT preview_blob FROM dataset_version \
         UNION SELECT csv_blob FROM dataset_version WHERE csv_blob IS NOT NULL \
         UNION SELECT source_sha256 FROM dataset_version";
+    const SCHEMA: &str = "SELECT max(version) FROM meuse_schema";
+    const WITH_MEDIA: i64 = 3;
     const MEDIA: &str = "SELECT media FROM dataset_version WHERE media IS NOT NULL";
     const MODELS: &str = "SELECT files FROM model_version";
     const EVENTS: &str = "SELECT events_blob FROM job WHERE events_blob IS NOT NULL";
     const TASKS: &str = "SELECT task FROM job WHERE state IN ('queued', 'running')";
     let mut texts: Vec<String> = on!(tx, connection => sqlx::query_scalar(DATASETS).fetch_all(connection).await)?;
-    let media: Vec<String> = on!(tx, connection => sqlx::query_scalar(MEDIA).fetch_all(connection).await)?;
+    // A backup is taken of an earlier release's records as well.
+    let schema: Option<i64> = on!(tx, connection => sqlx::query_scalar(SCHEMA).fetch_one(connection).await)?;
+    let media: Vec<String> = match schema {
+        Some(WITH_MEDIA..) => on!(tx, connection => sqlx::query_scalar(MEDIA).fetch_all(connection).await)?,
+        _ => Vec::new(),
+    };
     let events: Vec<String> = on!(tx, connection => sqlx::query_scalar(EVENTS).fetch_all(connection).await)?;
     let bundles: Vec<String> = on!(tx, connection => sqlx::query_scalar(MODELS).fetch_all(connection).await)?;
     let tasks: Vec<String> = on!(tx, connection => sqlx::query_scalar(TASKS).fetch_all(connection).await)?;

@@ -201,17 +201,20 @@ async fn every_blob_that_a_record_names_is_named(place: Place) {
     let store = filled(&place).await;
     let put = async |text: &str| store.blobs.put_bytes(text.to_owned().into_bytes()).await.expect("a blob").to_string();
     let mut expected = Vec::new();
-    for name in ["data", "schema", "profile", "preview", "csv", "events", "file", "deleted", "source", "old"] {
+    for name in
+        ["data", "schema", "profile", "preview", "csv", "events", "file", "deleted", "source", "old", "index", "pack"]
+    {
         expected.push(put(name).await);
     }
     let all = expected.clone();
-    let [data, schema, profile, preview, csv, events, file, deleted, source, old] = &all[..] else {
+    let [data, schema, profile, preview, csv, events, file, deleted, source, old, index, pack] = &all[..] else {
         unreachable!("as many as names")
     };
     run(&store, "INSERT INTO dataset (id, project_id, name, created_at) VALUES ('d', 'p', 'credit', 1)").await;
+    let media = format!("{{\"index\": \"{index}\", \"packs\": [\"{pack}\"]}}");
     let version = format!(
         "INSERT INTO dataset_version VALUES ('d', 1, 1, 'ana', 'j1', 1, 1, '{data}', '{schema}', '{profile}', \
-         '{preview}', '{csv}', 'f', '{old}', 1, '{{}}')"
+         '{preview}', '{csv}', 'f', '{old}', 1, '{{}}', '{media}')"
     );
     run(&store, &version).await;
     run(&store, &format!("UPDATE job SET events_blob = '{events}' WHERE id = 'j1'")).await;

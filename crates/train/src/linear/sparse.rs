@@ -194,7 +194,9 @@ impl Problem<'_> {
     fn scores(&self, point: &[f64]) -> Vec<f64> {
         let intercept = point[self.rows.width];
         let mut scores = products(&self.rows, &self.row_parts, point, |value, weight| value * weight);
-        scores.iter_mut().for_each(|score| *score += intercept);
+        for score in &mut scores {
+            *score += intercept;
+        }
         scores
     }
 
@@ -243,7 +245,9 @@ impl Problem<'_> {
     fn diagonal(&self, second: &[f64]) -> Vec<f64> {
         let count = self.y.len() as f64;
         let mut diagonal = products(&self.columns, &self.column_parts, second, |value, slope| value * value * slope);
-        diagonal.iter_mut().for_each(|cell| *cell = *cell / count + self.l2);
+        for cell in &mut diagonal {
+            *cell = *cell / count + self.l2;
+        }
         diagonal.push((second.iter().sum::<f64>() / count).max(f64::MIN_POSITIVE));
         diagonal
     }

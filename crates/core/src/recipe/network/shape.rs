@@ -84,7 +84,7 @@ pub(super) fn after(kind: &LayerKind, given: &Given) -> Result<Vec<usize>, Wante
         LayerKind::Conv2d(conv) => {
             let [channels, height, width] = picture(shape)?;
             let groups = conv.groups as usize;
-            if groups == 0 || channels % groups != 0 || conv.filters as usize % groups != 0 {
+            if groups == 0 || channels % groups != 0 || !(conv.filters as usize).is_multiple_of(groups) {
                 return wanted(
                     format!("channels and filters that {groups} groups divide"),
                     format!("{channels} channels and {} filters are given", conv.filters),

@@ -56,10 +56,8 @@ impl Graph {
         };
         let memory = self.estimated_memory(network).div_ceil(1 << 20);
         let trained = thousands(self.trained());
-        text.push_str(&format!(
-            "{trained} trained parameters{fixed}; training takes about {memory} MiB and the data\n"
-        ));
-        text
+        let last = format!("{trained} trained parameters{fixed}; training takes about {memory} MiB and the data\n");
+        text + &last
     }
 }
 
@@ -67,7 +65,7 @@ fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

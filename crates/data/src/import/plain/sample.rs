@@ -28,7 +28,7 @@ pub(in super::super) fn sample(csv: &Csv, missing: &[String]) -> Result<Option<V
     if cells::read(text, csv.dialect.delimiter as u8, missing, &mut guesses, SAMPLE).is_none() {
         return Ok(None);
     }
-    Ok(guesses.into_iter().map(Guess::answer).collect())
+    Ok(guesses.into_iter().map(Guess::answer).collect::<Result<_, Unsure>>().ok())
 }
 
 /// What the cells of a column can be.
@@ -43,9 +43,13 @@ struct Guess {
     is_text: bool,
 }
 
+/// The type is DuckDB's to say.
+#[derive(Debug, PartialEq, Eq)]
+struct Unsure;
+
 impl Guess {
-    /// `None` when it is not certain.
-    fn answer(self) -> Option<Option<ColumnType>> {
+    /// `None` for a column without a value.
+    fn answer(self) -> Result<Option<ColumnType>, Unsure> {
         let counted = [
             (self.integers, ColumnType::Integer),
             (self.numbers, ColumnType::Number),
@@ -54,12 +58,12 @@ impl Guess {
             (self.timestamps, ColumnType::Timestamp),
         ];
         if self.is_text {
-            return Some(Some(ColumnType::Text));
+            return Ok(Some(ColumnType::Text));
         }
         if self.cells == 0 {
-            return Some(None);
+            return Ok(None);
         }
-        counted.into_iter().find(|(count, _)| *count == self.cells).map(|(_, found)| Some(found))
+        counted.into_iter().find(|(count, _)| *count == self.cells).map(|(_, found)| Some(found)).ok_or(Unsure)
     }
 }
 
@@ -99,7 +103,7 @@ mod tests {
 
     use super::*;
 
-    fn guess(cells: &[&str]) -> Option<Option<ColumnType>> {
+    fn guess(cells: &[&str]) -> Result<Option<ColumnType>, Unsure> {
         let mut guess = Guess::default();
         for cell in cells {
             guess.push(cell).expect("any cell is taken");
@@ -123,9 +127,9 @@ mod tests {
             (&["true", "truth"], Text),
         ];
         for (cells, expected) in cases {
-            assert_eq!(guess(cells), Some(Some(expected)), "{cells:?}");
+            assert_eq!(guess(cells), Ok(Some(expected)), "{cells:?}");
         }
-        assert_eq!(guess(&[]), Some(None));
+        assert_eq!(guess(&[]), Ok(None));
     }
 
     #[test]
@@ -133,7 +137,7 @@ mod tests {
         for cells in
             [&["007"][..], &[" 5"], &["1,5"], &["inf"], &["Infinity"], &["+1"], &["1", "2026-11-23"], &["\u{b}5"]]
         {
-            assert_eq!(guess(cells), None, "{cells:?}");
+            assert_eq!(guess(cells), Err(Unsure), "{cells:?}");
         }
     }
 }
