@@ -20,10 +20,11 @@ fn main() {
     packed.finish().expect("the dictionary can be written");
 }
 
-/// The folder of jieba-rs's source, wherever cargo keeps it.
+/// The folder of jieba-rs's source, wherever cargo keeps it. Not `--offline`: cargo tells of no package before it has
+/// all of them, and where only binaries were built so far it lacks those that are for tests.
 fn jieba() -> PathBuf {
     let output = Command::new(variable("CARGO"))
-        .args(["metadata", "--format-version", "1", "--offline", "--filter-platform", &variable("TARGET")])
+        .args(["metadata", "--format-version", "1", "--locked", "--filter-platform", &variable("TARGET")])
         .arg("--manifest-path")
         .arg(Path::new(&variable("CARGO_MANIFEST_DIR")).join("Cargo.toml"))
         .output()

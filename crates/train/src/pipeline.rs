@@ -47,6 +47,8 @@ pub fn train(spec: &TrainSpec, table: &Table, watch: &dyn Watch, out: &Path) -> 
         watch.log(Level::Info, note);
     }
 
+    // Told before rows are scored, or that would count as learning.
+    watch.progress("evaluate", 0, 3);
     let scores = Scores::of(&shop, &parts, &fit)?;
     let evaluation = appraise(&shop, &parts, &fit, &scores, watch)?;
     stop_if_cancelled(watch)?;

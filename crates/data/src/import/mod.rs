@@ -1,8 +1,9 @@
 //! An uploaded file becomes a dataset version: Parquet, schema, profile, preview.
 //!
 //! [`text`] makes sure that a CSV file is UTF-8, [`dialect`] finds out how it is written, [`types`] what its columns
-//! are; [`parquet`] asks a Parquet file, and [`lines`] makes one of JSON lines. Then the one Parquet file is written from which everything else is computed: by
-//! [`plain`] where a CSV file is as nearly all are, by DuckDB otherwise.
+//! are; [`parquet`] asks a Parquet file, and [`lines`] makes one of JSON lines. Then the one Parquet file is written from
+//! which everything else is computed: by [`plain`] where a CSV file is as nearly all are, by DuckDB otherwise. Pictures
+//! go another way, in [`crate::images`].
 
 mod csv;
 mod dialect;

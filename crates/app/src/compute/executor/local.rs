@@ -140,8 +140,8 @@ fn spawn(config: &AppConfig, folder: &Path) -> Result<tokio::process::Child, Can
     command.env("LANG", "C.UTF-8").env("HOME", folder).env("TMPDIR", folder);
     command.env("LD_LIBRARY_PATH", &native).env(native::VARIABLE, &native);
     command.env("OMP_NUM_THREADS", config.job_threads.to_string());
-    // GNU's OpenMP waits by spinning. That gains nothing on a quiet machine, and on a busy one every barrier burns the
-    // core that another thread needs to reach it: boosting beside a compiler took 50 seconds instead of 3.
+    // GNU's OpenMP waits by spinning. On a busy machine every barrier then burns the core that another thread needs to
+    // reach it: boosting beside compilers took 50 seconds instead of 3 (benches/README.md).
     command.env("OMP_WAIT_POLICY", "passive");
     command.envs(meuse_faults::environment());
     let child = command.spawn().map_err(|error| match error.kind() {

@@ -16,7 +16,9 @@ const LOOK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_millis(800);
 /// How many looks in a row must find nothing before nothing is believed to be left.
 const CLEAR_LOOKS: u32 = 2;
-/// A process without any environment, which would leave us unsure for ever, or an endless chain ends the search.
+/// The same where something had no environment all the while: that is not becoming another program, it has none.
+const UNSURE_LOOKS: u32 = 10;
+/// Where an endless chain ends the search.
 const MOST_LOOKS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
 
@@ -96,8 +98,8 @@ pub(crate) fn end_remains(folder: &Path) -> usize {
         let remains = Remains::of(&home);
         // One that has ended by itself in between is what is wanted too.
         ended += remains.ours.iter().filter(|pid| kill_process(**pid, Signal::KILL).is_ok()).count();
-        clear = if remains.ours.is_empty() && !remains.are_unsure { clear + 1 } else { 0 };
-        if clear == CLEAR_LOOKS {
+        clear = if remains.ours.is_empty() { clear + 1 } else { 0 };
+        if clear >= if remains.are_unsure { UNSURE_LOOKS } else { CLEAR_LOOKS } {
             break;
         }
         std::thread::sleep(BETWEEN_LOOKS);
