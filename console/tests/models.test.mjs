@@ -3,10 +3,12 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import { resultPath, beginning, take } from '../src/jobs/story.ts'
+import { confused, matrix, sortFigures, walkCells } from '../src/models/classes.ts'
 import { at, cheapest, cost, nearestStop, rates, stops } from '../src/models/confusion.ts'
 import { curl, javascript, python, pythonLiteral } from '../src/models/snippets.ts'
-import { algorithms, classes, likelyTarget, modelName, splitColumns } from '../src/train/guess.ts'
-import { aboutInput, fromPreview, typical, values } from '../src/tryit/row.ts'
+import { algorithms, classes, isMulticlass, likelyTarget, modelName, splitColumns } from '../src/train/guess.ts'
+import { sizeOf } from '../src/tryit/picture.ts'
+import { aboutInput, fromPreview, isLongText, pictures, stride, typical, values } from '../src/tryit/row.ts'
 
 // Ten rows: positives at 0.9 0.8 0.6 0.3, negatives at 0.7 0.5 0.4 0.2 0.2 0.1.
 const positives = [0.9, 0.8, 0.6, 0.3]
@@ -92,6 +94,87 @@ test('the JavaScript is a module that parses', () => {
   execFileSync(process.execPath, ['--input-type=module', '--check'], { input: javascript(call) })
 })
 
+const uploading = { ...call, model: 'icons', pictures: ['image'], row: { image: 'data:image/png;base64,AAAA', age: 35, note: "@it's <x>", zip: '0815', code: '35', phone: null } }
+
+test('a call with a picture sends the file and the other values as a form, in every language', () => {
+  const command = curl(uploading).split('\n\n').at(-1).replace('curl -sS', 'printf "%s\n"')
+  const printed = execFileSync('bash', ['-c', command], { env: { MEUSE_API_KEY: 'k1' }, encoding: 'utf8' })
+  assert.match(curl(uploading), / -F image=@picture\.png /)
+  assert.deepEqual(printed.trim().split('\n'), [
+    'http://127.0.0.1:8080/api/v1/models/icons/predict',
+    '-H', 'Authorization: Bearer k1', '-F', 'image=@picture.png', '--form-string', 'age=35', '--form-string', "note=@it's <x>",
+    // A text that reads like a number is quoted, so that it stays one.
+    '--form-string', 'zip=0815', '--form-string', 'code="35"',
+  ])
+  assert.match(python(uploading), /files=\{\n {8}"image": open\("picture\.png", "rb"\),/)
+  execFileSync('python3', ['-c', 'import sys; compile(sys.stdin.read(), "snippet", "exec")'], { input: python(uploading) })
+  assert.match(javascript(uploading), /form\.append\("image", new Blob\(\[await readFile\("picture\.png"\)\]\), "picture\.png"\)/)
+  execFileSync(process.execPath, ['--input-type=module', '--check'], { input: javascript(uploading) })
+  for (const code of [curl, python, javascript]) assert.ok(!code(uploading).includes('base64'), 'no picture stands in the code')
+  assert.match(curl({ ...uploading, pictures: ['left', 'right'] }), /-F left=@left\.png \\\n {2}-F right=@right\.png/)
+})
+
+test('a picture of the form is sent as it was read, and has no typical value', () => {
+  const inputs = [
+    { name: 'image', type: 'image', example: null, missing: '' },
+    { name: 'review', type: 'text', example: 'good', missing: '' },
+    { name: 'job', type: 'text', allowed: ['skilled'], example: 'skilled', missing: '' },
+  ]
+  assert.deepEqual(pictures(inputs), ['image'])
+  assert.deepEqual(inputs.map(isLongText), [false, true, false])
+  assert.deepEqual(typical(inputs), { image: '', review: 'good', job: 'skilled' })
+  assert.deepEqual(fromPreview(inputs, { columns: ['image', 'review'], rows: [['cat/1.png', 'bad']] }, 0), { image: '', review: 'bad', job: '' })
+  assert.equal(values(inputs, { image: 'data:image/png;base64,AAAA' }).image, 'data:image/png;base64,AAAA')
+  for (const length of [0, 1, 2, 3, 300]) assert.equal(sizeOf(`data:image/png;base64,${Buffer.alloc(length).toString('base64')}`), length)
+})
+
+test('going on by the stride meets every picture once', () => {
+  for (const total of [1, 2, 3, 7, 24, 100, 997, 60_000]) {
+    const met = new Set()
+    for (let row = 0, step = stride(total); !met.has(row); row = (row + step) % total) met.add(row)
+    assert.equal(met.size, total)
+  }
+})
+
+const report = {
+  labels: ['cat', 'dog', 'emu'],
+  confusion: [[5, 3, 0], [1, 8, 1], [0, 0, 0]],
+  figures: [
+    { label: 'cat', support: 8, precision: 5 / 6, recall: 5 / 8, f1: 0.714 },
+    { label: 'dog', support: 10, precision: 8 / 11, recall: 0.8, f1: 0.762 },
+    { label: 'emu', support: 0, precision: 0, recall: null, f1: null },
+  ],
+}
+
+test('the matrix of several classes has counts and shares of the truth; of many, the classes with the most mistakes', () => {
+  const all = matrix(report)
+  assert.deepEqual([all.labels, all.left], [report.labels, 0])
+  assert.deepEqual(all.rows.map((row) => row.total), [8, 10, 0])
+  assert.deepEqual(all.rows[0].cells, [{ count: 5, share: 5 / 8 }, { count: 3, share: 3 / 8 }, { count: 0, share: 0 }])
+  assert.equal(all.rows[2].cells[0].share, null)
+  const some = matrix(report, 2)
+  assert.deepEqual([some.labels, some.left], [['cat', 'dog'], 1])
+  assert.deepEqual(some.rows[1].cells.map((cell) => cell.share), [0.1, 0.8])
+})
+
+test('what is confused most comes first, and figures are sorted with the undefined last', () => {
+  assert.deepEqual(confused(report).map((pair) => [pair.truth, pair.predicted, pair.count]), [['cat', 'dog', 3], ['dog', 'cat', 1], ['dog', 'emu', 1]])
+  assert.equal(confused(report)[0].share, 3 / 8)
+  const names = (by, ascending) => sortFigures(report.figures, by, ascending).map((one) => one.label)
+  assert.deepEqual(names('recall', true), ['cat', 'dog', 'emu'])
+  assert.deepEqual(names('recall', false), ['dog', 'cat', 'emu'])
+  assert.deepEqual(names('label', false), ['emu', 'dog', 'cat'])
+  assert.deepEqual(names('support', true), ['emu', 'cat', 'dog'])
+})
+
+test('keys lead from cell to cell and never out of the matrix', () => {
+  assert.deepEqual(walkCells('ArrowRight', [0, 2], 3), [0, 2])
+  assert.deepEqual(walkCells('ArrowDown', [0, 2], 3), [1, 2])
+  assert.deepEqual(walkCells('Home', [1, 2], 3), [1, 0])
+  assert.deepEqual(walkCells('PageDown', [0, 1], 3), [2, 1])
+  assert.equal(walkCells('Tab', [0, 0], 3), undefined)
+})
+
 test('a form row becomes the values that the model wants', () => {
   const inputs = [
     { name: 'age', type: 'integer', example: 33, missing: '' },
@@ -147,6 +230,10 @@ test('what is filled in before anything is asked fits the data', () => {
   assert.equal(likelyTarget(columns.filter((column) => column.name !== 'creditability'), undefined), 'age')
   assert.deepEqual(splitColumns(columns), ['part'])
   assert.deepEqual(classes('creditability', profile), ['bad', 'good'])
+  const breeds = [{ name: 'breed', type: 'text', nullable: false, categories: ['cat', 'dog', 'emu'] }]
+  assert.equal(isMulticlass('breed', breeds, undefined), true)
+  assert.equal(isMulticlass('creditability', columns, profile), false)
+  assert.deepEqual(algorithms(false, true), ['network'])
   assert.ok(algorithms(true).includes('scorecard') && !algorithms(false).includes('scorecard'))
   assert.equal(modelName('credit', 'lightgbm'), 'credit-trees')
 })

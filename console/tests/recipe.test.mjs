@@ -39,12 +39,40 @@ test('the form has the fields of the schema, of the right kinds', () => {
 test('the algorithm is a choice of shapes, each with its own fields', () => {
   const kind = named(form, 'algorithm').kind
   assert.equal(kind.tag, 'name')
-  assert.deepEqual(kind.variants.map((variant) => variant.value), ['logistic_regression', 'linear_regression', 'scorecard', 'lightgbm'])
-  const trees = kind.variants.at(-1).fields
+  assert.deepEqual(kind.variants.map((variant) => variant.value), ['logistic_regression', 'linear_regression', 'scorecard', 'lightgbm', 'network'])
+  const trees = kind.variants.find((variant) => variant.value === 'lightgbm').fields
   assert.ok(!named(trees, 'name'), 'the tag is not a field of its own')
   assert.equal(named(trees, 'num_leaves').kind.is, 'number')
   assert.equal(named(trees, 'capacity').kind.is, 'choice')
   assert.equal(named(trees, 'monotone_constraints').kind.value.kind.is, 'choice')
+})
+
+// As the schema of networks and pictures writes itself: lists of tables, a table within a shape, words with and without
+// a description, a shape that no word tells apart.
+const networks = fields({
+  properties: {
+    keep: { type: 'array', items: { type: 'string' } },
+    algorithm: { $ref: '#/$defs/Algorithm' },
+    image: { anyOf: [{ $ref: '#/$defs/Image' }, { type: 'null' }] },
+  },
+  $defs: {
+    Algorithm: { oneOf: [{ type: 'object', properties: { name: { const: 'network' }, layers: { type: 'array', items: { $ref: '#/$defs/Layer' } }, epochs: { type: 'integer' }, optimizer: { $ref: '#/$defs/Optimizer' }, size: { $ref: '#/$defs/Pair' }, initial: { oneOf: [{ const: 'zeros' }, { type: 'object', properties: { uniform: { type: 'number' } } }] } } }] },
+    Layer: { type: 'object', oneOf: [{ type: 'object', properties: { kind: { const: 'flatten' } } }], properties: { name: { type: 'string' } } },
+    Optimizer: { oneOf: [{ type: 'object', properties: { name: { const: 'sgd' }, nesterov: { type: 'boolean', default: false } } }] },
+    Image: { type: 'object', properties: { width: { type: 'integer' }, fill: { oneOf: [{ type: 'string', enum: ['nearest', 'wrap'] }, { const: 'constant', description: 'a value' }] } } },
+    Pair: { anyOf: [{ type: 'integer' }, { type: 'array', items: { type: 'integer' } }] },
+  },
+})
+
+test('what the form does not know is left to the text beside it', () => {
+  const [network] = named(networks, 'algorithm').kind.variants
+  assert.deepEqual(network.fields.map((field) => field.name), ['epochs', 'optimizer', 'size'])
+  const [sgd] = named(network.fields, 'optimizer').kind.variants
+  assert.deepEqual(named(sgd.fields, 'nesterov').kind, { is: 'boolean' })
+  assert.deepEqual(named(networks, 'keep').kind, { is: 'list', of: 'text' })
+  const image = named(networks, 'image')
+  assert.equal(image.optional, true)
+  assert.deepEqual(named(image.kind.fields, 'fill').kind.choices.map((choice) => choice.value), ['nearest', 'wrap', 'constant'])
 })
 
 test('a change of the document leaves the old one alone and empties no more than it must', () => {

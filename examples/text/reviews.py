@@ -65,4 +65,5 @@ def main(packages, out):
     write(out / "chinese.csv", distinct(raw))
 
 
-main(Path(sys.argv[1]), Path(sys.argv[2]))
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

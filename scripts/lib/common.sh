@@ -61,10 +61,11 @@ require_python() {
     echo "$found"
 }
 
-# python_environment NAME REQUIREMENTS: prints the Python of a virtual environment that holds what the file pins.
-# Another text makes another environment; one that was broken off while being made is made again.
+# python_environment NAME REQUIREMENTS [OPTION]...: prints the Python of a virtual environment that holds what the file
+# pins; pip gets the options. Another text makes another environment; one that was broken off while being made is made
+# again.
 python_environment() {
-    local requirements=$2 python hash folder
+    local requirements=$2 options=("${@:3}") python hash folder
     python=$(require_python) || exit
     hash=$({ "$python" --version && cat -- "$requirements"; } | sha256sum | cut -c1-12)
     folder=$CACHE/venv-$1-$hash
@@ -81,6 +82,6 @@ make_environment() {
     rm -rf "$folder" &&
         "$python" -m venv "$folder" &&
         retry "${pip[@]}" --upgrade pip &&
-        retry "${pip[@]}" --requirement "$requirements" &&
+        retry "${pip[@]}" "${options[@]}" --requirement "$requirements" &&
         touch "$folder/complete"
 }

@@ -19,6 +19,11 @@ def pick(arguments):
     print(json.load(sys.stdin)[arguments.field])
 
 
+def first_row(_):
+    """The row of the first picture of a page (standard input)."""
+    print(json.load(sys.stdin)["items"][0]["row"])
+
+
 def infer_body(arguments):
     """One tensor per input of the model's metadata (standard input), filled from rows."""
     metadata = json.load(sys.stdin)
@@ -98,6 +103,9 @@ def main():
     command = commands.add_parser("pick", help="a field of the JSON on standard input")
     command.add_argument("field")
     command.set_defaults(run=pick)
+
+    command = commands.add_parser("first-row", help="the row of the first picture of a page")
+    command.set_defaults(run=first_row)
 
     command = commands.add_parser("infer-body", help="an Open Inference body from rows and the model's metadata")
     command.add_argument("rows")

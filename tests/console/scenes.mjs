@@ -96,6 +96,12 @@ export function scenes(server) {
     'model.regression': ['/models/amount-linear/1'],
     'model.regression.coefficients': ['/models/amount-linear/1?tab=explanation'],
     'model.regression.gains': ['/models/amount-trees/1?tab=explanation'],
+    'model.classes.read': ['/models/shapes-network/1', async (page) => {
+      await page.locator('fieldset input[value=share]').check()
+      await page.locator('td[data-row="0"][data-column="1"]').focus()
+    }],
+    'data.pictures.plain': ['/data/shapes/1', press(/^(No augmentation|不做增强)$/)],
+    'train.pictures': ['/train?dataset=shapes'],
     'model.none_such': ['/models/nothing'],
     'version.none_such': ['/models/credit-trees/99'],
     'try.answer': ['/models/credit-scorecard/try', click('form button[type=submit]')],
@@ -108,6 +114,12 @@ export function scenes(server) {
       await page.getByLabel('age_in_years').fill('old')
       await page.locator('form button[type=submit]').click()
     }],
+    'try.picture': ['/models/shapes-network/try?version=1', click('form button[type=submit]')],
+    'try.picture.refused': ['/models/shapes-network/try?version=1', async (page) => {
+      await page.locator('[data-input=image] input[type=file]').setInputFiles({ name: 'fake.png', mimeType: 'image/png', buffer: Buffer.from('no picture') })
+      await page.locator('form button[type=submit]').click()
+    }],
+    'try.text': ['/models/mood/try?version=1', click('form button[type=submit]')],
     'try.regression': ['/models/amount-linear/try?version=1', click('form button[type=submit]')],
     'try.nothing': ['/models/amount-linear/try'],
     'compare.three': ['/compare?versions=credit-trees:1,credit-trees:2,credit-logistic:1'],

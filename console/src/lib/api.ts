@@ -1,6 +1,7 @@
 // The way to the server: typed calls under /api/v1 with the session's cookie, CSRF token and chosen project.
 //
 // Who is signed in is none of its business: lib/session.svelte.ts sets `access` and is told when a session has ended.
+import { asAddress } from './address.ts'
 import { ApiError, refusal, unreachable } from './errors.ts'
 import { lines } from './lines.ts'
 
@@ -32,6 +33,7 @@ export const api = {
   upload,
   download,
   picture,
+  drawn,
 }
 
 /// `/api/v1` + path + query; entries that are null, undefined or empty are left out.
@@ -60,9 +62,13 @@ async function text(path: string, body: unknown): Promise<string> {
 /// A picture, as an address that an `img` may have: the policy of the page takes `data:`.
 async function picture(path: string, query: Query, signal?: AbortSignal): Promise<string> {
   const response = await ask('GET', path, { query, signal })
-  const bytes = new Uint8Array(await response.arrayBuffer())
-  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join('')
-  return `data:${response.headers.get('content-type') ?? 'image/png'};base64,${btoa(text)}`
+  return asAddress(await response.blob())
+}
+
+/// A picture that the server draws from what is asked.
+async function drawn(path: string, body: unknown, signal?: AbortSignal): Promise<string> {
+  const response = await ask('POST', path, { body, signal })
+  return asAddress(await response.blob())
 }
 
 /// Newline-delimited JSON as it arrives: job events.

@@ -9,7 +9,7 @@ export function isName(text: string): boolean {
 /// A name that suits a file: `Kunden 2024 (neu).csv` → `kunden-2024-neu`. Empty when nothing of it can stay.
 export function nameOf(file: string): string {
   return file
-    .replace(/(\.(csv|tsv|txt|parquet|pq|gz))+$/i, '')
+    .replace(/(\.(csv|tsv|txt|jsonl|ndjson|parquet|pq|zip|tar|tgz|gz))+$/i, '')
     .toLowerCase()
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')

@@ -99,6 +99,27 @@ export interface CalibrationPoint {
   predicted: number
 }
 
+/** How one class of several was told. */
+export interface ClassFigures {
+  f1?: number | null
+  label: string
+  precision?: number | null
+  recall?: number | null
+  support: number
+}
+
+/** What is counted by class on the test part; rows of `confusion` are the truth, columns what was predicted. */
+export interface ClassReport {
+  confusion: number[][]
+  figures: ClassFigures[]
+  labels: string[]
+}
+
+export interface ClassProbability {
+  label: string
+  probability: number
+}
+
 export interface Coefficient {
   feature: string
   value: number
@@ -111,6 +132,7 @@ export interface ColumnProfile {
   name: string
   numeric?: NumericProfile | null
   range?: string[] | null
+  text?: TextProfile | null
   type: ColumnType
 }
 
@@ -121,7 +143,7 @@ export interface ColumnSchema {
   type: ColumnType
 }
 
-export type ColumnType = 'integer' | 'number' | 'boolean' | 'text' | 'date' | 'timestamp'
+export type ColumnType = 'integer' | 'number' | 'boolean' | 'text' | 'date' | 'timestamp' | 'image'
 
 export interface ComparedVersion {
   algorithm: string
@@ -143,6 +165,13 @@ export interface Confusion {
   threshold: number
   true_negative: number
   true_positive: number
+}
+
+/** Equal texts with different values of another column. */
+export interface Contradiction {
+  column: string
+  rows: number
+  texts: number
 }
 
 export interface CreatedKey {
@@ -197,11 +226,13 @@ export interface ErrorDetail {
 
 export interface Evaluation {
   bootstrap?: Bootstrap | null
+  classes?: ClassReport | null
   confusion?: Confusion | null
   curves?: Curves | null
   larger_is_better: boolean
   metric: string
   metrics: Record<string, Metric>
+  mistakes?: Mistake[]
   rows: Record<string, number>
   training: Record<string, Metric>
   validation?: Validation | null
@@ -233,7 +264,7 @@ export interface Failure {
   message: string
 }
 
-export type FileFormat = 'csv' | 'parquet'
+export type FileFormat = 'csv' | 'parquet' | 'images' | 'jsonl'
 
 export interface Frequency {
   count: number
@@ -357,6 +388,15 @@ export interface Metric {
   value?: number | null
 }
 
+/** A row that the model is sure of and wrong about. */
+export interface Mistake {
+  predicted: string
+  probability: number
+  row: number
+  text?: string | null
+  truth: string
+}
+
 export interface Model {
   aliases: Record<string, number>
   created_at: Micros
@@ -412,6 +452,7 @@ export interface PredictResponse {
 }
 
 export interface Prediction {
+  classes?: ClassProbability[] | null
   label?: string | null
   notes?: Note[]
   points?: number | null
@@ -462,6 +503,7 @@ export interface ImagesProfile {
   duplicates: number
   left_out: number
   problems: FileProblem[]
+  unlabelled: number
 }
 
 export interface Profile {
@@ -551,7 +593,22 @@ export interface Source {
   sha256: string
 }
 
-export type Task = 'binary' | 'regression'
+export interface Share {
+  name: string
+  share: number
+}
+
+export type Task = 'binary' | 'multiclass' | 'regression'
+
+export interface TextProfile {
+  characters: Quantile[]
+  contradictions?: Contradiction[]
+  duplicates: number
+  empty: number
+  frequent_words: Frequency[]
+  scripts: Share[]
+  words: Quantile[]
+}
 
 export interface Timings {
   compute: number

@@ -4,7 +4,8 @@ import { told } from '../lib/told.ts'
 import type { Evaluation, Metric } from '../lib/types.ts'
 
 const ORDER = [
-  'roc_auc', 'pr_auc', 'ks', 'gini', 'log_loss', 'brier', 'accuracy', 'precision', 'recall', 'f1',
+  'roc_auc', 'pr_auc', 'ks', 'gini', 'log_loss', 'brier', 'accuracy', 'top_5_accuracy', 'macro_f1', 'weighted_f1',
+  'precision', 'recall', 'f1',
   'rmse', 'mae', 'mape', 'r2',
 ]
 const SMALLER_IS_BETTER = new Set(['log_loss', 'brier', 'rmse', 'mae', 'mape'])

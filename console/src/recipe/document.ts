@@ -60,6 +60,8 @@ export function fits(field: Field, value: Json): boolean {
   switch (field.kind.is) {
     case 'choice':
       return field.kind.choices.some((choice) => choice.value === value)
+    case 'boolean':
+      return typeof value === 'boolean'
     case 'number':
       return typeof value === 'number'
     case 'text':

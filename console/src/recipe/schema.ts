@@ -7,6 +7,7 @@ export interface Schema {
   $defs?: Record<string, Schema>
   type?: string | string[]
   const?: unknown
+  enum?: unknown[]
   description?: string
   default?: unknown
   minimum?: number
@@ -34,6 +35,7 @@ export interface Variant extends Choice {
 export type Kind =
   | { is: 'choice'; choices: Choice[] }
   | { is: 'number'; whole: boolean; minimum?: number; maximum?: number }
+  | { is: 'boolean' }
   | { is: 'text' }
   | { is: 'number_or_text' }
   | { is: 'list'; of: 'text' | 'number' }
@@ -67,16 +69,30 @@ function resolve(root: Schema, schema: Schema): Schema {
 
 function tableFields(root: Schema, schema: Schema, without?: string): Field[] {
   const required = new Set(schema.required ?? [])
-  const entries = Object.entries(schema.properties ?? {}).filter(([name]) => name !== without)
+  const shown = ([name, property]: [string, Schema]) => name !== without && !isForText(root, property)
+  const entries = Object.entries(schema.properties ?? {}).filter(shown)
   entries.sort(([a], [b]) => place(a) - place(b))
   return entries.map(([name, property]) => field(root, name, property, required.has(name)))
 }
 
+/// What is written in the text beside the form: a list of tables, as the layers of a network, and shapes that no word
+/// tells apart.
+function isForText(root: Schema, property: Schema): boolean {
+  const { schema } = withoutNull(root, property)
+  const item = resolve(root, schema.items ?? {})
+  if (item.type === 'object' || item.oneOf !== undefined) return true
+  const parts = (schema.oneOf ?? schema.anyOf ?? []).map((part) => resolve(root, part))
+  const tables = parts.filter((part) => part.type === 'object')
+  if (tables.length === 0) return false
+  return schema.oneOf === undefined || tables.length < parts.length || tagOf(parts) === ''
+}
+
 /// The order in which a person thinks of them; the schema's own is that of the alphabet. Others come last.
 const ORDER = [
-  'dataset', 'task', 'target', 'positive', 'drop', 'metric', 'threshold', 'seed',
+  'dataset', 'task', 'target', 'positive', 'keep', 'drop', 'metric', 'threshold', 'seed',
   'method', 'column', 'training', 'validation', 'test',
   'numeric', 'text', 'columns', 'treat_as', 'impute', 'fill', 'encode', 'bins', 'breaks', 'groups', 'order', 'unknown',
+  'tfidf', 'sequence', 'image', 'augmentation', 'loss', 'epochs', 'batch_size', 'optimizer',
   'base_score', 'base_odds', 'points_to_double_odds', 'min_information_value',
   'capacity', 'class_weight', 'num_leaves', 'learning_rate', 'num_iterations', 'early_stopping_round', 'min_data_in_leaf',
   'max_depth', 'max_bin', 'feature_fraction', 'bagging_fraction', 'lambda_l1', 'lambda_l2', 'monotone_constraints',
@@ -118,9 +134,12 @@ function withoutNull(root: Schema, property: Schema): { schema: Schema; nullable
 }
 
 function kind(root: Schema, schema: Schema): Kind {
+  if (schema.enum) return { is: 'choice', choices: words(schema) }
   if (schema.oneOf) return choiceOrVariants(root, schema.oneOf)
   if (schema.anyOf) return { is: 'number_or_text' }
   switch (schema.type) {
+    case 'boolean':
+      return { is: 'boolean' }
     case 'integer':
     case 'number':
       return number(schema)
@@ -135,10 +154,8 @@ function kind(root: Schema, schema: Schema): Kind {
 
 function choiceOrVariants(root: Schema, parts: Schema[]): Kind {
   const resolved = parts.map((part) => resolve(root, part))
-  const words = resolved.filter((part) => part.const !== undefined)
-  if (words.length === resolved.length) {
-    return { is: 'choice', choices: words.map((word) => ({ value: String(word.const), description: word.description ?? '' })) }
-  }
+  const choices = resolved.flatMap(words)
+  if (resolved.every((part) => part.type !== 'object')) return { is: 'choice', choices }
   const tag = tagOf(resolved)
   const variants = resolved.map((part) => ({
     value: String(part.properties?.[tag]?.const),
@@ -146,6 +163,12 @@ function choiceOrVariants(root: Schema, parts: Schema[]): Kind {
     fields: tableFields(root, part, tag),
   }))
   return { is: 'variants', tag, variants }
+}
+
+/// The words that a schema lists, one or several.
+function words(schema: Schema): Choice[] {
+  const listed = schema.const !== undefined ? [schema.const] : (schema.enum ?? [])
+  return listed.map((value) => ({ value: String(value), description: schema.const !== undefined ? (schema.description ?? '') : '' }))
 }
 
 /// The property whose constant tells the shapes apart.

@@ -13,7 +13,7 @@ export function likelyTarget(columns: ColumnSchema[], profile: Profile | undefin
   return columns.findLast((column) => isPredictable(column, profile?.columns.find((one) => one.name === column.name)))?.name
 }
 
-/// Two values, or a number: the same rule as the server's.
+/// Two values, or a number: the same rule as the server's. Networks tell more classes apart; their column is named so.
 export function isPredictable(column: ColumnSchema, profile: ColumnProfile | undefined): boolean {
   if (profile) return profile.distinct === 2 || (profile.distinct > 2 && (column.type === 'integer' || column.type === 'number'))
   return column.categories?.length === 2 || column.type === 'integer' || column.type === 'number' || column.type === 'boolean'
@@ -37,8 +37,16 @@ export function classes(target: string, profile: Profile | undefined): string[] 
   return [...column.frequent].sort((a, b) => a.count - b.count).map((one) => one.value)
 }
 
-/// The algorithms that fit a target.
-export function algorithms(isBinary: boolean): string[] {
+/// Whether a target is one of several classes, told by texts.
+export function isMulticlass(target: string, columns: ColumnSchema[], profile: Profile | undefined): boolean {
+  const column = columns.find((one) => one.name === target)
+  const distinct = profile?.columns.find((one) => one.name === target)?.distinct ?? column?.categories?.length ?? 0
+  return column?.type === 'text' && distinct > 2
+}
+
+/// The algorithms that fit a target. Pictures, and several classes, are for networks.
+export function algorithms(isBinary: boolean, isForNetworks = false): string[] {
+  if (isForNetworks) return ['network']
   return isBinary ? ['lightgbm', 'scorecard', 'logistic_regression'] : ['lightgbm', 'linear_regression']
 }
 

@@ -15,12 +15,15 @@ export interface Knowledge {
 
 // Of a column's own rule: what there is for numbers only, and for texts only.
 const OF_NUMBERS = new Set(['breaks', 'mean', 'median', 'none', 'standardise', 'quantile_bins'])
-const OF_TEXTS = new Set(['groups', 'order', 'unknown', 'most_frequent', 'one_hot', 'ordinal'])
+const OF_TEXTS = new Set(['groups', 'order', 'unknown', 'most_frequent', 'one_hot', 'ordinal', 'tfidf', 'sequence', 'drop_duplicates'])
+// Tables that say more about one way to encode, by that way's word.
+const OF_ENCODE: Record<string, string> = { tfidf: 'tfidf', sequence: 'sequence', image: 'image', augmentation: 'image' }
 
 export function knowledge(columns: ColumnSchema[], profile: Profile | undefined, document: Document | null): Knowledge {
   const value = (...path: string[]) => get(document ?? undefined, path)
   const named = (name: unknown) => columns.find((column) => column.name === name)
   const isText = (name: unknown) => named(name)?.type === 'text'
+  const isPicture = (name: unknown) => named(name)?.type === 'image'
   const dropped = value('drop')
   const isFeature = (name: string) =>
     name !== value('target') && name !== value('split', 'column') && !(Array.isArray(dropped) && dropped.includes(name))
@@ -34,6 +37,7 @@ export function knowledge(columns: ColumnSchema[], profile: Profile | undefined,
       case 'target':
       case 'split.column':
         return columns.map((one) => one.name)
+      case 'keep':
       case 'drop':
         return columns.map((one) => one.name).filter((name) => name !== value('target'))
       case 'positive': {
@@ -53,9 +57,14 @@ export function knowledge(columns: ColumnSchema[], profile: Profile | undefined,
   function applies(path: Path): boolean {
     const [first, second, column, field] = path
     if (first !== 'preprocessing' || second !== 'columns' || column === undefined || field === undefined || !named(column)) return true
+    const word = path.at(-1) ?? ''
+    const encode = value('preprocessing', 'columns', column, 'encode') ?? (isPicture(column) ? 'image' : undefined)
+    if (OF_ENCODE[field]) return OF_ENCODE[field] === encode
+    if (isPicture(column)) return field === 'encode' && (word === 'encode' || word === 'image')
+    if (word === 'image') return false
     if (isText(column) && field === 'treat_as') return false
     const isTreatedAsText = isText(column) || value('preprocessing', 'columns', column, 'treat_as') === 'text'
-    return !(isTreatedAsText ? OF_NUMBERS : OF_TEXTS).has(path.at(-1) ?? '') || field === 'treat_as'
+    return !(isTreatedAsText ? OF_NUMBERS : OF_TEXTS).has(word) || field === 'treat_as'
   }
 
   return { suggested, applies, column: ofProfile }

@@ -1,22 +1,42 @@
 // One row of a model's inputs as a form holds it: text per input, and the values that are sent. Pure.
 import type { Input, Preview } from '../lib/types.ts'
 
-/// What the controls hold; an empty text is a missing value.
+/// What the controls hold; an empty text is a missing value, a picture is a `data:` address.
 export type Draft = Record<string, string>
 
 /// The typical row: the median of each number, the most frequent of each text.
 export function typical(inputs: Input[]): Draft {
-  return Object.fromEntries(inputs.map((input) => [input.name, written(input.example)]))
+  return Object.fromEntries(inputs.map((input) => [input.name, written(input, input.example)]))
 }
 
 /// A row of the data that the version learnt from; inputs that it does not have are missing.
 export function fromPreview(inputs: Input[], preview: Preview, row: number): Draft {
   const cells = preview.rows[row] ?? []
-  return Object.fromEntries(inputs.map((input) => [input.name, written(cells[preview.columns.indexOf(input.name)])]))
+  return Object.fromEntries(inputs.map((input) => [input.name, written(input, cells[preview.columns.indexOf(input.name)])]))
 }
 
-function written(value: unknown): string {
-  return value === null || value === undefined ? '' : String(value)
+/// The names of the inputs that are pictures.
+export function pictures(inputs: Input[]): string[] {
+  return inputs.filter((input) => input.type === 'image').map((input) => input.name)
+}
+
+/// A text that is no category: a review, a mail.
+export function isLongText(input: Input): boolean {
+  return input.type === 'text' && !input.allowed
+}
+
+/// How far to go in a data set of `total` pictures so that another one is of another class, most likely, and all are
+/// met in turn.
+export function stride(total: number): number {
+  const common = (a: number, b: number): number => (b === 0 ? a : common(b, a % b))
+  let step = Math.max(1, Math.round(total * 0.382))
+  while (common(step, total) !== 1) step++
+  return step
+}
+
+/// A picture is none of the texts that a table holds.
+function written(input: Input, value: unknown): string {
+  return value === null || value === undefined || input.type === 'image' ? '' : String(value)
 }
 
 /// The values that are sent. A text that is no number goes as it is: the server says what is wrong with it.

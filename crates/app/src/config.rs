@@ -20,6 +20,10 @@ pub struct AppConfig {
     pub blobs: Option<PathBuf>,
     /// The program that runs one job from a work folder: `meuse-job`.
     pub job_program: PathBuf,
+    /// The program that learns networks: `meuse-deep`. It may be missing; then no network is learnt.
+    pub deep_program: PathBuf,
+    /// The folder of pretrained weights that recipes name files of.
+    pub pretrained: PathBuf,
     /// The folder of native libraries.
     pub native: PathBuf,
     /// Where the time comes from.
@@ -47,11 +51,15 @@ impl AppConfig {
     pub fn new(home: impl Into<PathBuf>, job_program: impl Into<PathBuf>, native: impl Into<PathBuf>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let job_slots = if cores >= 4 { 2 } else { 1 };
+        let job_program = job_program.into();
+        let home = home.into();
         Self {
-            home: home.into(),
+            pretrained: home.join("pretrained"),
+            home,
             database: None,
             blobs: None,
-            job_program: job_program.into(),
+            deep_program: job_program.with_file_name("meuse-deep"),
+            job_program,
             native: native.into(),
             clock: Clock::system(),
             max_upload_bytes: 2 << 30,

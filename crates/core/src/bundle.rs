@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `meuse.json` | the [`Manifest`] |
 //! | `prep.json` | fitted preprocessing (crate `prep`) |
-//! | `model.onnx` | input `features` f32 \[rows, width\] and, where texts become terms, `terms` i64 \[rows, most\] and `term_values` f32 \[rows, most\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\] |
+//! | `model.onnx` | input `features` f32 \[rows, width\] and, where texts become terms, `terms` i64 \[rows, most\] and `term_values` f32 \[rows, most\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\]; for several classes both \[rows, classes\] |
 //! | `evaluation.json` | the [`crate::evaluation::Evaluation`] |
 //! | `explain.json` | the [`Explanation`]: points table, coefficients, split gains |
 
@@ -59,9 +59,10 @@ pub struct Manifest {
     pub ignored: Vec<String>,
     /// The column that was learnt.
     pub target: String,
-    /// For a binary task, the two labels: negative, positive.
+    /// For a binary task, the two labels: negative, positive; for several classes all of them, in the order of the
+    /// model's outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub labels: Option<[String; 2]>,
+    pub labels: Option<Vec<String>>,
     /// For a binary task: at or above this probability the label is the positive one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
@@ -91,8 +92,21 @@ pub enum BundleKind {
 pub enum Task {
     /// One of two classes.
     Binary,
+    /// One of several classes.
+    Multiclass,
     /// A number.
     Regression,
+}
+
+impl Task {
+    /// The word in recipes and records.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Multiclass => "multiclass",
+            Self::Regression => "regression",
+        }
+    }
 }
 
 /// One input of a model, as the caller knows it.

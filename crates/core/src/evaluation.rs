@@ -28,6 +28,13 @@ pub struct Evaluation {
     /// The confusion matrix on the test part, for a binary task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confusion: Option<Confusion>,
+    /// Counts and figures of each class on the test part, for a task of several classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Classes>,
+    /// Test rows that were told wrongly with the most confidence, most confident first; where people can look at the
+    /// inputs, as at pictures and texts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mistakes: Vec<Mistake>,
     /// Curves on the test part, for a binary task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curves: Option<Curves>,
@@ -83,6 +90,48 @@ pub struct Confusion {
     pub true_negative: u64,
     /// Positive rows predicted negative.
     pub false_negative: u64,
+}
+
+/// What became of each class on the test part.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Classes {
+    /// The classes, in the order of the model's outputs.
+    pub labels: Vec<String>,
+    /// How many rows of a class (outer) were told as which (inner).
+    pub confusion: Vec<Vec<u64>>,
+    /// The figures of each class, in the same order.
+    pub figures: Vec<ClassFigures>,
+}
+
+/// The figures of one class.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClassFigures {
+    /// The class.
+    pub label: String,
+    /// Its rows.
+    pub support: u64,
+    /// Share of those told as this class that are; absent when none was.
+    pub precision: Option<f64>,
+    /// Share of its rows that were told as it; absent when it has none.
+    pub recall: Option<f64>,
+    /// Harmonic mean of both; absent when the class has no row and was never told.
+    pub f1: Option<f64>,
+}
+
+/// A row that was told wrongly.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Mistake {
+    /// The row of the dataset version, from 0.
+    pub row: u64,
+    /// Its class.
+    pub truth: String,
+    /// The class that was told.
+    pub predicted: String,
+    /// The probability of that class.
+    pub probability: f64,
+    /// The beginning of its text, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Curves as data, at most 200 points each; the thinning keeps the ends and the largest steps.

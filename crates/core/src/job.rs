@@ -3,7 +3,7 @@
 //! A work folder holds `job.json`, the input files that it names, `events.jsonl` (see [`crate::events`]) and, when the
 //! job ended well, the outputs in `out/`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -150,6 +150,9 @@ pub struct TrainSpec {
     pub recipe_text: String,
     /// The dataset version's Parquet file.
     pub data: PathBuf,
+    /// Its pictures, where it has some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media: Option<MediaFiles>,
     /// The dataset version's columns.
     pub schema: Schema,
     /// Where the data came from, for the bundle's lineage.
@@ -160,8 +163,29 @@ pub struct TrainSpec {
     pub operator: String,
     /// The folder of native libraries.
     pub native: PathBuf,
+    /// The folder of pretrained weights that recipes name files of.
+    #[serde(default)]
+    pub pretrained: PathBuf,
     /// What the job may use.
     pub limits: Limits,
+}
+
+/// The pictures of a dataset version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaFiles {
+    /// Their list, see [`crate::media`].
+    pub index: PathBuf,
+    /// The packs, in the order in which the list numbers them.
+    pub packs: Vec<PathBuf>,
+}
+
+impl MediaFiles {
+    /// The same files, from within this folder.
+    #[must_use]
+    pub fn within(&self, folder: &Path) -> Self {
+        let within = |path: &PathBuf| folder.join(path);
+        Self { index: within(&self.index), packs: self.packs.iter().map(within).collect() }
+    }
 }
 
 /// Which dataset version exactly.

@@ -19,12 +19,14 @@ pub enum ColumnType {
     Date,
     /// An instant; a model sees days since 1970, with fractions.
     Timestamp,
+    /// A picture, of which the table holds the path in the archive that it came in.
+    Image,
 }
 
 impl ColumnType {
-    /// Whether a model sees this column as a number (text is the only one that it sees as categories).
+    /// Whether a model sees this column as a number; it sees texts as categories, and pictures as pictures.
     pub fn is_numeric(self) -> bool {
-        self != Self::Text
+        !matches!(self, Self::Text | Self::Image)
     }
 
     /// The word for it in messages and files.
@@ -36,6 +38,7 @@ impl ColumnType {
             Self::Text => "text",
             Self::Date => "date",
             Self::Timestamp => "timestamp",
+            Self::Image => "image",
         }
     }
 }

@@ -1,5 +1,8 @@
 //! A table in memory, column by column: what preprocessing reads, in training and in serving alike.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 /// The code of a missing cell in a [`Values::Text`] column.
 pub const MISSING: u32 = u32::MAX;
 
@@ -33,6 +36,68 @@ pub enum Values {
         /// The distinct texts; a code is an index here.
         dictionary: Vec<String>,
     },
+    /// Pictures.
+    Pictures(Pictures),
+}
+
+/// Where the files of pictures are, by number.
+pub trait PictureFiles: std::fmt::Debug + Send + Sync {
+    /// The bytes of one file.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read(&self, number: u32) -> Result<Cow<'_, [u8]>, String>;
+}
+
+/// A column of pictures: their files' numbers, or [`MISSING`].
+#[derive(Debug, Clone)]
+pub struct Pictures {
+    /// Where the files are.
+    pub files: Arc<dyn PictureFiles>,
+    /// The number of each row's file.
+    pub numbers: Vec<u32>,
+}
+
+impl Pictures {
+    /// The file of a row, or nothing where the cell is missing.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn read(&self, row: usize) -> Result<Option<Cow<'_, [u8]>>, String> {
+        match self.numbers[row] {
+            MISSING => Ok(None),
+            number => self.files.read(number).map(Some),
+        }
+    }
+
+    /// Pictures in memory; `None` is missing.
+    pub fn in_memory(files: impl IntoIterator<Item = Option<Vec<u8>>>) -> Self {
+        let mut held = Vec::new();
+        let numbers = files.into_iter().map(|file| {
+            let Some(file) = file else { return MISSING };
+            held.push(file);
+            held.len() as u32 - 1
+        });
+        let numbers = numbers.collect();
+        Self { files: Arc::new(Held(held)), numbers }
+    }
+}
+
+/// Columns are the same when they name the same files of one place.
+impl PartialEq for Pictures {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.files, &other.files) && self.numbers == other.numbers
+    }
+}
+
+/// Files in memory.
+#[derive(Debug)]
+struct Held(Vec<Vec<u8>>);
+
+impl PictureFiles for Held {
+    fn read(&self, number: u32) -> Result<Cow<'_, [u8]>, String> {
+        self.0.get(number as usize).map(|file| Cow::Borrowed(file.as_slice())).ok_or_else(|| "it is not there".into())
+    }
 }
 
 impl Values {
@@ -41,6 +106,7 @@ impl Values {
         match self {
             Self::Number(values) => values.len(),
             Self::Text { codes, .. } => codes.len(),
+            Self::Pictures(pictures) => pictures.numbers.len(),
         }
     }
 
@@ -57,6 +123,10 @@ impl Values {
                 codes: rows.iter().map(|row| codes[*row as usize]).collect(),
                 dictionary: dictionary.clone(),
             },
+            Self::Pictures(pictures) => Self::Pictures(Pictures {
+                files: Arc::clone(&pictures.files),
+                numbers: rows.iter().map(|row| pictures.numbers[*row as usize]).collect(),
+            }),
         }
     }
 

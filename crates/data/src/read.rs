@@ -2,17 +2,21 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use duckdb::arrow::array::{Array, ArrayRef, Float64Array, LargeStringArray, StringArray, StructArray};
-use meuse_core::job::Limits;
+use meuse_core::job::{Limits, MediaFiles};
 use meuse_core::schema::{ColumnSchema, ColumnType, Schema};
-use meuse_core::table::{Column, MISSING, Table, Values};
+use meuse_core::table::{Column, MISSING, Pictures, Table, Values};
 
+use crate::images::files::PackedPictures;
 use crate::{Error, database};
 
 /// All rows of the Parquet file, in their order there; the columns of `schema`, in that order. Numbers, dates (in days
 /// since 1970) and booleans become floats with NaN for missing, texts become codes in order of first appearance.
-pub fn read_table(data: &Path, schema: &Schema, limits: Limits) -> Result<Table, Error> {
+/// Pictures are opened, and read when they are needed.
+pub fn read_table(data: &Path, schema: &Schema, media: Option<&MediaFiles>, limits: Limits) -> Result<Table, Error> {
+    let pictures = media.map(PackedPictures::open).transpose()?.map(Arc::new);
     let beside = data.parent().unwrap_or(data);
     let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
     let connection = database::open(limits, temporary.path(), &[data])?;
@@ -21,7 +25,8 @@ pub fn read_table(data: &Path, schema: &Schema, limits: Limits) -> Result<Table,
     let mut statement = connection.prepare(&sql)?;
     // Only started here: the iterator that this returns panics where `step` gives an error.
     drop(statement.stream_arrow([])?);
-    let mut readers: Vec<Reader> = schema.columns.iter().map(Reader::new).collect();
+    let mut readers: Vec<Reader> =
+        schema.columns.iter().map(|column| Reader::new(column, pictures.as_ref())).collect::<Result<_, _>>()?;
     while let Some(batch) = statement.step()? {
         append(&mut readers, &batch)?;
     }
@@ -41,6 +46,8 @@ fn expression(column: &ColumnSchema) -> String {
         ColumnType::Date => format!("({name} - DATE '1970-01-01')::DOUBLE"),
         ColumnType::Timestamp => format!("epoch_us({name}) / 86400e6::DOUBLE"),
         ColumnType::Text => format!("{name}::VARCHAR"),
+        // Its path is not needed: the list knows it by row.
+        ColumnType::Image => "0::DOUBLE".to_owned(),
     }
 }
 
@@ -48,20 +55,33 @@ fn expression(column: &ColumnSchema) -> String {
 enum Reader {
     Numbers(Vec<f64>),
     Texts { codes: Vec<u32>, dictionary: Vec<String>, known: HashMap<Box<str>, u32> },
+    Pictures { rows: u32, files: Arc<PackedPictures> },
 }
 
 impl Reader {
-    fn new(column: &ColumnSchema) -> Self {
-        match column.column_type {
+    fn new(column: &ColumnSchema, pictures: Option<&Arc<PackedPictures>>) -> Result<Self, Error> {
+        Ok(match column.column_type {
             ColumnType::Text => Self::Texts { codes: Vec::new(), dictionary: Vec::new(), known: HashMap::new() },
+            ColumnType::Image => {
+                let hint = "import the pictures again";
+                let files = pictures.ok_or_else(|| {
+                    Error::refused("dataset", format!("the pictures of `{}` are missing", column.name), hint)
+                })?;
+                Self::Pictures { rows: 0, files: Arc::clone(files) }
+            }
             _ => Self::Numbers(Vec::new()),
-        }
+        })
     }
 
     fn finish(self) -> Values {
         match self {
             Self::Numbers(values) => Values::Number(values),
             Self::Texts { codes, dictionary, .. } => Values::Text { codes, dictionary },
+            Self::Pictures { rows, files } => {
+                let known = files.rows();
+                let numbers = (0..rows).map(|row| if row < known { row } else { MISSING }).collect();
+                Values::Pictures(Pictures { files, numbers })
+            }
         }
     }
 
@@ -71,6 +91,7 @@ impl Reader {
                 let array = array.as_any().downcast_ref::<Float64Array>()?;
                 values.extend(array.iter().map(|cell| cell.unwrap_or(f64::NAN)));
             }
+            Self::Pictures { rows, .. } => *rows += array.len() as u32,
             Self::Texts { .. } => {
                 if let Some(array) = array.as_any().downcast_ref::<StringArray>() {
                     array.iter().for_each(|cell| self.push_text(cell));

@@ -44,6 +44,9 @@ pub(crate) struct State {
     pub(crate) best_epoch: u64,
     /// Epochs since it last became smaller.
     pub(crate) waited: u64,
+    /// The step after which fine-tuning began; the tensors of the optimiser are those of its graph.
+    #[serde(default)]
+    pub(crate) tuned_since: Option<u64>,
 }
 
 impl Checkpoint {

@@ -8,8 +8,16 @@ use crate::forward::forward;
 use crate::loader::{Plan, Rows, for_each_batch};
 use crate::weights::{Weights, numbers_of};
 
+/// The most rows that are answered together, and the most numbers that one layer makes for them.
+const MOST_ROWS: usize = 256;
+const MOST_NUMBERS: usize = 1 << 25;
+
 /// Rows that are answered together.
-pub(crate) const BATCH: usize = 256;
+pub(crate) fn batch(graph: &Graph) -> usize {
+    let outputs = graph.nodes.iter().map(|node| node.shape.iter().product::<usize>());
+    let largest = outputs.max().unwrap_or(0).max(graph.width()).max(1);
+    (MOST_NUMBERS / largest).clamp(1, MOST_ROWS)
+}
 
 /// The outputs of all rows (rows × outputs), before the head that makes probabilities of them.
 ///
@@ -18,7 +26,7 @@ pub(crate) const BATCH: usize = 256;
 pub fn outputs(graph: &Graph, weights: &Weights, rows: &dyn Rows, loaders: usize) -> Result<Vec<f32>, Error> {
     let order: Vec<u32> = (0..rows.count() as u32).collect();
     let width = graph.width();
-    let plan = Plan { width, batch: BATCH, epoch: None, threads: loaders };
+    let plan = Plan { width, batch: batch(graph), epoch: None, threads: loaders };
     let mut all = Vec::with_capacity(order.len() * graph.outputs());
     for_each_batch(rows, &order, plan, |batch| {
         let count = batch.rows.len();

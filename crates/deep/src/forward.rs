@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
-use meuse_core::recipe::network::{Activation, Graph, LayerKind, Node, Padding, Recurrent, Window};
+use meuse_core::recipe::network::{Activation, Graph, LayerKind, Learns, Node, Padding, Recurrent, Window};
 use tch::{Kind, Tensor};
 
+use crate::folded::channels_last;
 use crate::initialise::Chance;
 use crate::weights::Weights;
 
@@ -15,13 +16,18 @@ pub(crate) fn forward(graph: &Graph, weights: &Weights, rows: &Tensor, training:
     let mut values: Vec<Option<Tensor>> = Vec::with_capacity(graph.inputs.len() + graph.nodes.len());
     for input in &graph.inputs {
         let part = rows.narrow(1, input.offset as i64, input.width() as i64);
-        let value = part.reshape(sides(batch, &input.shape));
+        let mut value = part.reshape(sides(batch, &input.shape));
+        if input.shape.len() == 3 {
+            value = channels_last(&value);
+        }
         values.push(Some(if input.ids.is_some() { value.to_kind(Kind::Int64) } else { value }));
     }
     let last_use = last_uses(graph);
+    let readers = readers(graph);
     for (index, node) in graph.nodes.iter().enumerate() {
         let from: Vec<&Tensor> = node.from.iter().filter_map(|value| values[*value].as_ref()).collect();
-        let value = Layer { node, weights, shape: graph.shape(node.from[0]), training }.apply(&from);
+        let alone = readers[node.from[0]] == 1 && is_fresh(graph, node.from[0]);
+        let value = Layer { node, weights, shape: graph.shape(node.from[0]), training, alone }.apply(&from);
         // What nobody reads any more is let go, so that answering needs no more memory than two layers do.
         for read in &node.from {
             if last_use[*read] == index {
@@ -44,6 +50,25 @@ fn last_uses(graph: &Graph) -> Vec<usize> {
     last
 }
 
+/// For each value how many times it is read.
+fn readers(graph: &Graph) -> Vec<usize> {
+    let mut readers = vec![0; graph.inputs.len() + graph.nodes.len()];
+    for value in graph.nodes.iter().flat_map(|node| &node.from) {
+        readers[*value] += 1;
+    }
+    readers
+}
+
+/// Whether a value is one that its layer has made for itself, and no view of another. (A batch norm that lies in the
+/// convolution before it hands that one's value on, but then nobody else reads it.)
+fn is_fresh(graph: &Graph, value: usize) -> bool {
+    let Some(node) = value.checked_sub(graph.inputs.len()) else { return false };
+    matches!(
+        graph.nodes[node].kind,
+        LayerKind::Conv2d(_) | LayerKind::DepthwiseConv2d(_) | LayerKind::BatchNorm(_) | LayerKind::Add
+    )
+}
+
 fn sides(batch: i64, shape: &[usize]) -> Vec<i64> {
     std::iter::once(batch).chain(shape.iter().map(|side| *side as i64)).collect()
 }
@@ -54,6 +79,8 @@ struct Layer<'a> {
     /// The shape that it reads.
     shape: &'a [usize],
     training: Option<&'a RefCell<Chance>>,
+    /// Whether nobody else reads what it reads, so that it may write over it.
+    alone: bool,
 }
 
 impl Layer<'_> {
@@ -122,7 +149,9 @@ impl Layer<'_> {
                 Tensor::cat(from, axis)
             }
             LayerKind::Flatten => input.to_kind(Kind::Float).flatten(1, -1),
-            LayerKind::Activation(_) => input.shallow_clone(),
+            // A backbone is no layer of a graph any more: its own layers stand there.
+            LayerKind::Activation(layer) => return self.function(input, layer.function),
+            LayerKind::Backbone(_) => input.shallow_clone(),
         };
         activate(value, self.node.kind.activation())
     }
@@ -139,10 +168,27 @@ impl Layer<'_> {
         if self.shape.len() == 3 { &[2, 3] } else { &[1] }
     }
 
+    /// A function of each value; written over what is read where no gradient goes through and nobody else reads it, so
+    /// that a frozen backbone needs no memory of its own for it.
+    fn function(&self, input: &Tensor, function: Activation) -> Tensor {
+        let mut value = input.shallow_clone();
+        if !self.alone || value.requires_grad() {
+            return activate(value, function);
+        }
+        match function {
+            Activation::Relu => value.relu_(),
+            Activation::Relu6 => value.clamp_(0.0, 6.0),
+            _ => activate(value, function),
+        }
+    }
+
     fn conv2d(&self, input: &Tensor, kernel: [usize; 2], stride: [usize; 2], padding: Padding, groups: i64) -> Tensor {
         let windows = windows(self.shape, kernel, stride, padding);
         let stride = [stride[0] as i64, stride[1] as i64];
-        let (weight, bias) = (self.own("weight"), self.maybe("bias"));
+        let (weight, bias) = match self.weights.folded().convolution(&self.node.name) {
+            Some((weight, bias)) => (weight, Some(bias)),
+            None => (self.own("weight"), self.maybe("bias")),
+        };
         let even = windows.iter().all(|window| window.before == window.after);
         if even {
             let around = [windows[0].before as i64, windows[1].before as i64];
@@ -175,11 +221,16 @@ impl Layer<'_> {
     }
 
     fn batch_norm(&self, input: &Tensor, momentum: f64, epsilon: f64) -> Tensor {
+        if self.weights.folded().has_norm(&self.node.name) {
+            return input.shallow_clone();
+        }
         let (weight, bias) = (Some(self.own("weight")), Some(self.own("bias")));
         let (mean, variance) = (Some(self.own("running_mean")), Some(self.own("running_var")));
-        let norm = |value: &Tensor| {
-            value.batch_norm(weight, bias, mean, variance, self.training.is_some(), 1.0 - momentum, epsilon, true)
-        };
+        // One number has no variance: a last batch of one row is left to the running statistics.
+        let several = input.numel() > self.own("weight").numel();
+        let by_batch = self.training.is_some() && self.node.learns == Learns::All && several;
+        let norm =
+            |value: &Tensor| value.batch_norm(weight, bias, mean, variance, by_batch, 1.0 - momentum, epsilon, true);
         if self.shape.len() == 2 { norm(&input.transpose(1, 2)).transpose(1, 2) } else { norm(input) }
     }
 

@@ -10,12 +10,15 @@
 pub mod checkpoint;
 mod error;
 mod evaluation;
+mod folded;
 mod forward;
 mod initialise;
 mod loader;
 pub mod onnx;
 mod optimizer;
 pub mod parity;
+pub mod pretrained;
+mod scale;
 pub mod tensors_file;
 mod trainer;
 mod weights;
@@ -23,7 +26,8 @@ mod weights;
 pub use error::Error;
 pub use evaluation::outputs;
 pub use loader::{Rows, Samples};
-pub use trainer::{Fit, Fitted, fit};
+pub use scale::Scale;
+pub use trainer::{Fit, Fitted, fingerprint, fit};
 pub use weights::Weights;
 
 /// The version of libtorch that this crate is linked with.

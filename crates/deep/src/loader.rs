@@ -43,6 +43,22 @@ impl Rows for meuse_core::table::Matrix {
     }
 }
 
+/// Rows of a dataset, as preprocessing makes them one at a time.
+impl Rows for meuse_prep::TrainingRows<'_> {
+    fn count(&self) -> usize {
+        Self::count(self)
+    }
+
+    fn fill(&self, row: u32, epoch: Option<u64>, numbers: &mut [f32]) -> Result<(), Error> {
+        Self::fill(self, row, epoch, numbers).map_err(|error| match error {
+            meuse_prep::Error::Refused { row, column, reason, hint } => {
+                Error::input(&column, format!("row {} of the dataset: {reason}", row + 1), hint)
+            }
+            other => Error::input("", other.to_string(), "train again with the programs of one release"),
+        })
+    }
+}
+
 /// How batches are made.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan {

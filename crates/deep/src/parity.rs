@@ -5,13 +5,11 @@ use meuse_core::table::Matrix;
 use meuse_engine::Session;
 
 use crate::Error;
+use crate::evaluation::batch;
 use crate::loader::Rows;
 
 /// |a − b| ≤ `TOLERANCE` · max(1, |b|), b being the network's own output: sums of 32-bit floats in another order.
 pub const TOLERANCE: f64 = 1e-3;
-
-/// Rows that are compared at a time.
-const BATCH: usize = 256;
 
 /// What was compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -31,7 +29,7 @@ pub fn check(session: &Session, graph: &Graph, rows: &dyn Rows, expected: &[f32]
     let mut report = Report::default();
     let mut start = 0;
     while start < rows.count() {
-        let count = BATCH.min(rows.count() - start);
+        let count = batch(graph).min(rows.count() - start);
         let mut matrix = Matrix { data: vec![0.0; count * width], rows: count, width, sparse: None };
         for (row, numbers) in matrix.data.chunks_exact_mut(width).enumerate() {
             rows.fill((start + row) as u32, None, numbers)?;

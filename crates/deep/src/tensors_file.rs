@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -34,11 +34,20 @@ pub struct Contents {
     pub tensors: Vec<Named>,
 }
 
+/// A line of the table.
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    dtype: String,
-    shape: Vec<usize>,
-    data_offsets: [usize; 2],
+pub(crate) struct Entry {
+    pub(crate) dtype: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) data_offsets: [usize; 2],
+}
+
+/// What stands before the numbers.
+pub(crate) struct Table {
+    pub(crate) metadata: BTreeMap<String, String>,
+    pub(crate) entries: Vec<(String, Entry)>,
+    /// The first byte of the numbers, from which the table counts.
+    pub(crate) data: usize,
 }
 
 /// Writes a file whole: under a temporary name, synced, renamed.
@@ -87,35 +96,44 @@ fn encode(contents: &Contents) -> std::io::Result<Vec<u8>> {
 pub fn read(path: &Path) -> Result<Contents, Error> {
     let failed = |source| Error::File { verb: "read", path: path.to_owned(), source };
     let damaged = |reason: String| Error::Damaged { path: path.to_owned(), reason };
-    let mut file = File::open(path).map_err(failed)?;
-    let size = file.metadata().map_err(failed)?.len();
-    let mut head = [0; 8];
-    file.read_exact(&mut head).map_err(|_| damaged("it is cut short".into()))?;
-    let length = u64::from_le_bytes(head);
-    if length > LONGEST_TABLE || length > size.saturating_sub(8) {
-        return Err(damaged("it is cut short, or no safetensors file".into()));
+    let bytes = std::fs::read(path).map_err(failed)?;
+    let table = table(&bytes).map_err(damaged)?;
+    let data = &bytes[table.data..];
+    let mut tensors = Vec::with_capacity(table.entries.len());
+    for (name, entry) in table.entries {
+        tensors.push(tensor(name, entry, data).map_err(damaged)?);
     }
-    let mut table = vec![0; length as usize];
-    file.read_exact(&mut table).map_err(failed)?;
-    let mut table: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(&table).map_err(|error| damaged(format!("its table is no JSON: {error}")))?;
-    let metadata = match table.remove(METADATA) {
-        Some(texts) => serde_json::from_value(texts).map_err(|error| damaged(format!("its metadata: {error}")))?,
+    Ok(Contents { metadata: table.metadata, tensors })
+}
+
+/// Reads the table of a file, whose numbers must end where it says.
+pub(crate) fn table(bytes: &[u8]) -> Result<Table, String> {
+    let (head, rest) = bytes.split_first_chunk().ok_or("it is cut short")?;
+    let length = u64::from_le_bytes(*head);
+    if length > LONGEST_TABLE || length > rest.len() as u64 {
+        return Err("it is cut short, or no safetensors file".into());
+    }
+    let (text, data) = rest.split_at(length as usize);
+    let mut lines: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(text).map_err(|error| format!("its table is no JSON: {error}"))?;
+    let metadata = match lines.remove(METADATA) {
+        Some(texts) => serde_json::from_value(texts).map_err(|error| format!("its metadata: {error}"))?,
         None => BTreeMap::new(),
     };
-    let mut data = Vec::new();
-    file.read_to_end(&mut data).map_err(failed)?;
-    let mut tensors = Vec::with_capacity(table.len());
+    let mut entries = Vec::with_capacity(lines.len());
     let mut furthest = 0;
-    for (name, entry) in table {
-        let entry: Entry = serde_json::from_value(entry).map_err(|error| damaged(format!("`{name}`: {error}")))?;
-        furthest = furthest.max(entry.data_offsets[1]);
-        tensors.push(tensor(name, entry, &data).map_err(damaged)?);
+    for (name, line) in lines {
+        let entry: Entry = serde_json::from_value(line).map_err(|error| format!("`{name}`: {error}"))?;
+        furthest = furthest.max(entry.data_offsets[0]).max(entry.data_offsets[1]);
+        entries.push((name, entry));
     }
-    if furthest != data.len() {
-        return Err(damaged(format!("it holds {} bytes of numbers and its table names {furthest}", data.len())));
+    match data.len() {
+        length if length < furthest => Err("its last tensor lies beyond the end: the file is cut short".into()),
+        length if length > furthest => {
+            Err(format!("it holds {length} bytes of numbers and its table names {furthest}"))
+        }
+        _ => Ok(Table { metadata, entries, data: head.len() + text.len() }),
     }
-    Ok(Contents { metadata, tensors })
 }
 
 fn tensor(name: String, entry: Entry, data: &[u8]) -> Result<Named, String> {

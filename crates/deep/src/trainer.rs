@@ -1,13 +1,17 @@
 //! The training itself: [`fit`]. Orders, dropout and beginnings follow from the seed and the step alone.
+//!
+//! It has one phase, or two: in the second a backbone is fine-tuned, on a graph of its own
+//! ([`Graph::fine_tuned`]), with an optimiser that begins anew. A checkpoint says in which phase it was written.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 
 use meuse_core::events::Level;
 use meuse_core::recipe::ClassWeight;
 use meuse_core::recipe::network::{Graph, Loss, Network};
+use meuse_prep::image::mix_up_weight;
 use meuse_train::Watch;
 use sha2::{Digest, Sha256};
 use tch::{Kind, Reduction, Tensor, no_grad};
@@ -34,12 +38,17 @@ pub struct Fit<'a> {
     pub loss: Loss,
     /// All chance follows from it.
     pub seed: u64,
+    /// What parameters begin with instead of chance, by name: pretrained weights.
+    pub start: Option<&'a HashMap<String, Vec<f32>>>,
     /// The rows to learn from.
     pub training: Samples<'a>,
     /// The rows to stop by.
     pub validation: Option<Samples<'a>>,
     /// Threads that make batches.
     pub loaders: usize,
+    /// The parameter of the beta law by which rows of a batch and their classes are mixed (H. Zhang and others, mixup,
+    /// 2018); 0: they are not. Only with [`Loss::CrossEntropy`].
+    pub mix_up: f64,
     /// Where the training keeps how far it is, and goes on from.
     pub checkpoint: Option<&'a Path>,
     /// Steps from one checkpoint to the next, besides one after each epoch; 0: after each epoch only.
@@ -64,14 +73,18 @@ pub struct Fitted {
 /// [`Error::Input`] when the loss is no number any more; [`Error::Cancelled`]; the one of a row that cannot be read.
 pub fn fit(fit: &Fit) -> Result<Fitted, Error> {
     let mut run = Run::start(fit)?;
-    while run.epoch() < u64::from(fit.network.epochs) && !run.stopped() {
-        run.one_epoch()?;
+    run.phase()?;
+    if run.tuned.is_some() && run.state.tuned_since.is_none() {
+        run.begin_fine_tuning()?;
+        run.phase()?;
     }
     run.finish()
 }
 
 struct Run<'a> {
     fit: &'a Fit<'a>,
+    /// The graph of fine-tuning, when there is to be any.
+    tuned: Option<Graph>,
     weights: Weights,
     optimizer: Optimizer,
     class_weights: Option<Tensor>,
@@ -89,10 +102,13 @@ impl<'a> Run<'a> {
         if count == 0 || count != fit.training.targets.len() {
             return Err(Error::input("split", "the training part has no rows", "give it some"));
         }
-        let weights = Weights::new(fit.graph, fit.seed);
+        let none = HashMap::new();
+        let weights = Weights::starting(fit.graph, fit.seed, fit.start.unwrap_or(&none))
+            .map_err(|reason| Error::input("algorithm.layers", reason, "use weights of this very architecture"))?;
         let optimizer = Optimizer::new(fit.network.optimizer, &weights.flat());
         let mut run = Self {
             fit,
+            tuned: fit.network.fine_tuning.map(|_| fit.graph.fine_tuned()),
             weights,
             optimizer,
             class_weights: class_weights(fit)?,
@@ -110,11 +126,11 @@ impl<'a> Run<'a> {
 
     /// A checkpoint that cannot be used costs the work that it held, not the job.
     fn resume(&mut self, path: &Path) -> Result<(), Error> {
-        let (fit, rule) = (self.fit, self.fit.network.optimizer);
-        let read = Checkpoint::read(path, &self.state.fingerprint, rule.states()).and_then(|checkpoint| {
+        let states = self.fit.network.optimizer.states();
+        let read = Checkpoint::read(path, &self.state.fingerprint, states).and_then(|checkpoint| {
             let values: HashMap<_, _> =
                 checkpoint.weights.iter().map(|(name, _, values)| (name.clone(), values.clone())).collect();
-            let weights = Weights::from_values(fit.graph, &values)
+            let weights = Weights::from_values(self.graph_of(&checkpoint.state), &values)
                 .map_err(|reason| Error::Damaged { path: path.to_owned(), reason })?;
             let length = weights.flat().numel();
             if checkpoint.optimizer.iter().any(|state| state.len() != length) {
@@ -126,8 +142,9 @@ impl<'a> Run<'a> {
         match read {
             Ok((weights, checkpoint)) => {
                 self.weights = weights;
-                self.optimizer = Optimizer::resumed(rule, checkpoint.state.step, &checkpoint.optimizer);
                 self.state = checkpoint.state;
+                let steps = self.state.step - self.state.tuned_since.unwrap_or(0).min(self.state.step);
+                self.optimizer = Optimizer::resumed(self.rule(), steps, &checkpoint.optimizer);
                 self.best = checkpoint.best;
                 self.kept = Some(self.state.step);
                 let note = format!("goes on from the checkpoint of step {}", self.state.step);
@@ -142,8 +159,74 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The graph of the phase in which a state is.
+    fn graph_of(&self, state: &State) -> &Graph {
+        self.tuned.as_ref().filter(|_| state.tuned_since.is_some()).unwrap_or(self.fit.graph)
+    }
+
     fn epoch(&self) -> u64 {
         self.state.step / self.steps_per_epoch
+    }
+
+    /// The epoch with which the present phase ends.
+    fn last_epoch(&self) -> u64 {
+        match (self.state.tuned_since, self.fit.network.fine_tuning) {
+            (Some(since), Some(tuning)) => since / self.steps_per_epoch + u64::from(tuning.epochs),
+            _ => u64::from(self.fit.network.epochs),
+        }
+    }
+
+    /// How each step of the present phase changes the weights.
+    fn rule(&self) -> meuse_core::recipe::network::Optimizer {
+        let rule = self.fit.network.optimizer;
+        match (self.state.tuned_since, self.fit.network.fine_tuning) {
+            (Some(_), Some(tuning)) => rule.with_learning_rate(tuning.learning_rate),
+            _ => rule,
+        }
+    }
+
+    /// The learning rate of the next step; the schedule is that of the first phase.
+    fn rate(&self) -> f64 {
+        let network = self.fit.network;
+        let factor = match self.state.tuned_since {
+            Some(_) => 1.0,
+            None => network.schedule.factor(self.state.step, self.steps_per_epoch, u64::from(network.epochs)),
+        };
+        self.rule().learning_rate() * factor
+    }
+
+    /// Trains to the end of the present phase.
+    fn phase(&mut self) -> Result<(), Error> {
+        while self.epoch() < self.last_epoch() && !self.stopped() {
+            self.one_epoch()?;
+        }
+        Ok(())
+    }
+
+    /// From the best weights of the first phase to a training of all that is in a backbone. What early stopping has seen
+    /// stays the measure.
+    fn begin_fine_tuning(&mut self) -> Result<(), Error> {
+        if let Some(best) = &self.best {
+            self.weights.restore(best);
+        }
+        self.state.tuned_since = Some(self.state.step);
+        self.state.waited = 0;
+        let values = self.weights.values().into_iter().map(|(name, _, values)| (name, values)).collect();
+        self.weights = Weights::from_values(self.graph_of(&self.state), &values)
+            .map_err(|reason| Error::input("algorithm.layers", reason, "remove `fine_tuning`"))?;
+        self.optimizer = Optimizer::new(self.rule(), &self.weights.flat());
+        let note = format!("fine-tuning begins after epoch {}", self.epoch());
+        self.fit.watch.log(Level::Info, &note);
+        Ok(())
+    }
+
+    /// The failure of weights that are not numbers any more.
+    fn diverged(&self, step: u64, epoch: u64) -> Error {
+        let field = match self.state.tuned_since {
+            Some(_) => "algorithm.fine_tuning.learning_rate",
+            None => "algorithm.optimizer.learning_rate",
+        };
+        not_finite(field, [step, epoch], self.kept)
     }
 
     fn stopped(&self) -> bool {
@@ -169,27 +252,41 @@ impl<'a> Run<'a> {
             return Err(Error::Cancelled);
         }
         let count = batch.rows.len();
-        let x = Tensor::from_slice(&batch.numbers).reshape([count as i64, fit.graph.width() as i64]);
+        let mut x = Tensor::from_slice(&batch.numbers).reshape([count as i64, fit.graph.width() as i64]);
+        // Each row is mixed with the one before it; orders are chance already.
+        let mixed = (fit.mix_up > 0.0 && fit.loss == Loss::CrossEntropy)
+            .then(|| mix_up_weight(fit.mix_up, fit.seed, self.epoch(), self.state.step));
+        if let Some(share) = mixed {
+            x = &x * share + x.roll([1], [0]) * (1.0 - share);
+        }
         let targets: Vec<f32> = batch.rows.iter().map(|row| fit.training.targets[*row as usize]).collect();
         // Each step has a stream of its own, so that no state of chance need be kept.
         let chance = RefCell::new(Chance::new(fit.seed, STEP_STREAMS + self.state.step));
-        let output = forward(fit.graph, &self.weights, &x, Some(&chance));
+        let output = forward(self.graph_of(&self.state), &self.weights, &x, Some(&chance));
         let smoothing = fit.network.label_smoothing;
-        let loss = loss(fit.loss, &output, &targets, self.class_weights.as_ref(), smoothing);
+        let of = |targets: &[f32]| loss(fit.loss, &output, targets, self.class_weights.as_ref(), smoothing);
+        let loss = match mixed {
+            Some(share) => {
+                let mut others = targets.clone();
+                others.rotate_right(1);
+                of(&targets) * share + of(&others) * (1.0 - share)
+            }
+            None => of(&targets),
+        };
         let value = loss.double_value(&[]);
         let epoch = self.epoch() + 1;
         if !value.is_finite() {
-            return Err(not_finite(self.state.step + 1, epoch, self.kept));
+            return Err(self.diverged(self.state.step + 1, epoch));
         }
         let gradients = Tensor::run_backward(&[&loss], &self.weights.trained(), false, false);
         let gradient = joined(&gradients, fit.network.clip_norm);
-        let factor = fit.network.schedule.factor(self.state.step, self.steps_per_epoch, u64::from(fit.network.epochs));
-        let rate = fit.network.optimizer.learning_rate() * factor;
+        let rate = self.rate();
         self.optimizer.step(&mut self.weights.flat(), &gradient, rate);
         self.state.step += 1;
         self.state.loss_sum += value * count as f64;
         self.state.loss_rows += count as u64;
-        let total = self.steps_per_epoch * u64::from(fit.network.epochs);
+        let later = fit.network.fine_tuning.filter(|_| self.state.tuned_since.is_none());
+        let total = self.steps_per_epoch * (self.last_epoch() + later.map_or(0, |tuning| u64::from(tuning.epochs)));
         fit.watch.progress("train", self.state.step, total);
         let between = fit.checkpoint_steps;
         if between > 0
@@ -210,7 +307,7 @@ impl<'a> Run<'a> {
             let outputs = evaluation::outputs(fit.graph, &self.weights, validation.rows, fit.loaders)?;
             let value = mean_loss(fit.loss, &outputs, validation.targets);
             if !value.is_finite() {
-                return Err(not_finite(self.state.step, epoch, self.kept));
+                return Err(self.diverged(self.state.step, epoch));
             }
             fit.watch.metric("loss", "validation", epoch, value);
             if let Some(accuracy) = accuracy(fit.loss, &outputs, validation.targets) {
@@ -238,7 +335,7 @@ impl<'a> Run<'a> {
     fn keep(&mut self) -> Result<(), Error> {
         let Some(path) = self.fit.checkpoint else { return Ok(()) };
         if !self.weights.are_finite() {
-            return Err(not_finite(self.state.step, self.epoch(), self.kept));
+            return Err(self.diverged(self.state.step, self.epoch()));
         }
         let checkpoint = Checkpoint {
             state: self.state.clone(),
@@ -253,7 +350,11 @@ impl<'a> Run<'a> {
 
     fn finish(mut self) -> Result<Fitted, Error> {
         let epochs = self.epoch();
-        if self.stopped() && epochs < u64::from(self.fit.network.epochs) {
+        if let Some(since) = self.state.tuned_since {
+            let first = since / self.steps_per_epoch;
+            self.notes.push(format!("{} epochs of fine-tuning, after {first} epochs", epochs - first));
+        }
+        if self.stopped() && epochs < self.last_epoch() {
             let note =
                 format!("stopped after epoch {epochs}: the validation loss was smallest in {}", self.state.best_epoch);
             self.notes.push(note);
@@ -263,7 +364,7 @@ impl<'a> Run<'a> {
             self.notes.push(format!("the weights are those after epoch {}", self.state.best_epoch));
         }
         if !self.weights.are_finite() {
-            return Err(not_finite(self.state.step, epochs, self.kept));
+            return Err(self.diverged(self.state.step, epochs));
         }
         Ok(Fitted { weights: self.weights, notes: self.notes, epochs })
     }
@@ -330,9 +431,13 @@ fn accuracy(loss: Loss, outputs: &[f32], targets: &[f32]) -> Option<f64> {
 }
 
 /// What is trained on what, in 64 characters.
-fn fingerprint(fit: &Fit) -> String {
+pub fn fingerprint(fit: &Fit) -> String {
     let mut hash = Sha256::new();
     hash.update(serde_json::to_vec(&(fit.network, fit.loss, fit.seed)).unwrap_or_default());
+    for (name, values) in fit.start.into_iter().flatten().collect::<BTreeMap<_, _>>() {
+        hash.update(name.as_bytes());
+        hash.update(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+    }
     let parts = [Some(fit.training), fit.validation];
     for samples in parts.into_iter().flatten() {
         hash.update((samples.rows.count() as u64).to_le_bytes());
@@ -349,7 +454,12 @@ fn fingerprint(fit: &Fit) -> String {
             }
         }
     }
-    hash.finalize().iter().fold(String::new(), |mut text, byte| {
+    hexadecimal(hash.finalize().as_slice())
+}
+
+/// Two digits for each byte.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

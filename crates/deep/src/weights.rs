@@ -7,6 +7,7 @@ use meuse_core::recipe::network::{Graph, Parameter};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::Error;
+use crate::folded::Folded;
 use crate::initialise;
 
 /// The parameters of a network.
@@ -17,6 +18,8 @@ pub struct Weights {
     trained: Vec<usize>,
     /// All that training changes by gradients, one after the other.
     flat: Tensor,
+    /// What is frozen, made ready.
+    folded: Folded,
 }
 
 impl Weights {
@@ -24,6 +27,32 @@ impl Weights {
     pub fn new(graph: &Graph, seed: u64) -> Self {
         let values = |number: usize, parameter: &Parameter| initialise::values(parameter, number, seed);
         Self::build(graph, values)
+    }
+
+    /// As the graph says that they begin, by the seed, but for those that are given by name, as
+    /// [`crate::pretrained::start`] gives them.
+    ///
+    /// # Errors
+    /// Names the first value that is of another shape, or of no parameter.
+    pub fn starting(graph: &Graph, seed: u64, start: &HashMap<String, Vec<f32>>) -> Result<Self, String> {
+        let mut taken = 0;
+        for parameter in graph.parameters() {
+            let Some(values) = start.get(&parameter.name) else { continue };
+            taken += 1;
+            let (found, wanted) = (values.len(), parameter.count());
+            if found != wanted {
+                return Err(format!("`{}` is to begin with {found} numbers, and has {wanted}", parameter.name));
+            }
+        }
+        if taken < start.len() {
+            let known = |name: &&String| graph.parameters().any(|parameter| parameter.name == **name);
+            let stray = start.keys().find(|name| !known(name)).map_or("", String::as_str);
+            return Err(format!("the network has no parameter `{stray}` to begin with numbers"));
+        }
+        Ok(Self::build(graph, |number, parameter| match start.get(&parameter.name) {
+            Some(values) => values.clone(),
+            None => initialise::values(parameter, number, seed),
+        }))
     }
 
     /// With the values given by name.
@@ -71,8 +100,16 @@ impl Weights {
             offset += count;
             trained.push(number);
         }
-        let numbers = parameters.iter().enumerate().map(|(number, one)| (one.name.clone(), number)).collect();
-        Self { parameters, tensors, numbers, trained, flat }
+        let numbers: HashMap<String, usize> =
+            parameters.iter().enumerate().map(|(number, one)| (one.name.clone(), number)).collect();
+        let parameter = |layer: &str, name: &str| Some(&tensors[*numbers.get(&format!("{layer}.{name}"))?]);
+        let folded = Folded::of(graph, parameter);
+        Self { parameters, tensors, numbers, trained, flat, folded }
+    }
+
+    /// What is frozen, made ready.
+    pub(crate) fn folded(&self) -> &Folded {
+        &self.folded
     }
 
     /// A parameter of a layer.
@@ -103,7 +140,7 @@ impl Weights {
         self.parameters.iter().zip(&self.tensors).map(one).collect()
     }
 
-    /// Puts other values in place.
+    /// Puts other values in place, of the same training: what is frozen is the same in all of them.
     pub(crate) fn restore(&mut self, values: &[(String, Vec<usize>, Vec<f32>)]) {
         no_grad(|| {
             for (name, _, values) in values {
@@ -132,13 +169,13 @@ pub(crate) fn numbers_of(tensor: &Tensor) -> Vec<f32> {
 }
 
 /// The failure of weights that are not numbers any more.
-pub(crate) fn not_finite(step: u64, epoch: u64, kept: Option<u64>) -> Error {
+pub(crate) fn not_finite(field: &str, [step, epoch]: [u64; 2], kept: Option<u64>) -> Error {
     let kept = match kept {
         Some(step) => format!("the checkpoint of step {step} is kept"),
         None => "no checkpoint had been written yet".to_owned(),
     };
     Error::input(
-        "algorithm.optimizer.learning_rate",
+        field,
         format!("the loss is not a number at step {step} (epoch {epoch}): the training diverged; {kept}"),
         "lower the learning rate tenfold, or set clip_norm = 1.0; inputs of very large numbers do it too",
     )

@@ -129,10 +129,10 @@ impl Session {
     }
 }
 
-/// Dense rows go in one call; rows of terms are padded to the longest, so that as many go as memory is well spent
-/// on.
+/// Dense rows go some hundreds to a call, since a network holds what its layers make of all of them; rows of terms are
+/// padded to the longest, so that as many go as memory is well spent on.
 fn end_of_call(features: &Matrix, start: usize) -> usize {
-    let Some(sparse) = &features.sparse else { return features.rows };
+    let Some(sparse) = &features.sparse else { return features.rows.min(start + MOST_DENSE) };
     let mut longest = 1;
     let mut end = start;
     while end < features.rows {
@@ -144,6 +144,9 @@ fn end_of_call(features: &Matrix, start: usize) -> usize {
     }
     end
 }
+
+/// Dense rows that one call into ONNX Runtime takes. An LSTM of 100 steps holds about 300 KiB for each.
+const MOST_DENSE: usize = 512;
 
 /// Cells of terms, padding included, that one call into ONNX Runtime takes: 12 MiB.
 const MOST_PADDED: usize = 1 << 20;

@@ -1,100 +1,82 @@
-//! The work itself: reads `job.json`, calls the room that does it, and sees that its outputs are on the disk.
+//! The work itself: calls the room that does it.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context;
-use meuse_core::events::Failure;
-use meuse_core::job::{self, JobSpec, TrainSpec};
+use meuse_child::{Ended, EventLog};
+use meuse_core::events::{EventKind, Level};
+use meuse_core::job::{JobSpec, TrainSpec};
 
-use crate::events::EventLog;
-
-/// How a job ends that does not end well.
-pub(crate) enum Ended {
-    /// Trying again does not help.
-    Failed(Failure),
-    /// Trying again may help.
-    Crashed(anyhow::Error),
-}
-
-impl From<anyhow::Error> for Ended {
-    fn from(error: anyhow::Error) -> Self {
-        Self::Crashed(error)
-    }
-}
-
-impl From<meuse_data::Error> for Ended {
-    fn from(error: meuse_data::Error) -> Self {
-        match error {
-            meuse_data::Error::Refused(failure) => Self::Failed(failure),
-            other => Self::Crashed(other.into()),
-        }
-    }
-}
-
-impl From<meuse_train::Error> for Ended {
-    fn from(error: meuse_train::Error) -> Self {
-        match error.failure() {
-            Some(failure) => Self::Failed(failure),
-            None => Self::Crashed(error.into()),
-        }
-    }
-}
-
-/// Does what `job.json` in `folder` says and writes into its folder `out`.
-pub(crate) fn perform(folder: &Path, events: &EventLog) -> Result<(), Ended> {
-    let spec = read_spec(folder)?;
-    let out = folder.join(job::OUT);
-    std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    meuse_data::require_version()?;
+/// Does what is asked and writes into the folder `out`.
+pub(crate) fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {
+    meuse_data::require_version().map_err(of_data)?;
     meuse_faults::reach("child.ready");
     match spec {
         JobSpec::Import(mut spec) => {
             spec.source = folder.join(spec.source);
-            meuse_data::import(&spec, &out, events)?;
+            meuse_data::import(&spec, out, &Told(events)).map_err(of_data)?;
         }
         JobSpec::Export(mut spec) => {
             spec.data = folder.join(spec.data);
-            meuse_data::export_csv(&spec, &out, events)?;
+            meuse_data::export_csv(&spec, out, &Told(events)).map_err(of_data)?;
         }
         JobSpec::Train(mut spec) => {
             spec.data = folder.join(&spec.data);
             spec.native = folder.join(&spec.native);
-            train(&spec, &out, events)?;
+            train(&spec, out, events)?;
         }
     }
-    meuse_faults::reach("child.worked");
-    sync(&out)?;
     Ok(())
-}
-
-fn read_spec(folder: &Path) -> Result<JobSpec, Ended> {
-    let file = folder.join(job::FILE);
-    let text = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_slice(&text).map_err(|error| {
-        Ended::Failed(Failure {
-            field: job::FILE.to_owned(),
-            message: format!("it describes no job that this meuse-job knows: {error}"),
-            hint: "use the meuse-job of the same release as the server".to_owned(),
-        })
-    })
 }
 
 fn train(spec: &TrainSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {
     events.progress("read data", 0, 0);
-    let table = meuse_data::read_table(&spec.data, &spec.schema, spec.limits)?;
+    let table = meuse_data::read_table(&spec.data, &spec.schema, spec.media.as_ref(), spec.limits).map_err(of_data)?;
     events.progress("read data", table.rows as u64, table.rows as u64);
-    Ok(meuse_train::train(spec, &table, events, out)?)
+    meuse_train::train(spec, &table, &Told(events), out).map_err(of_train)
 }
 
-/// Brings every output to the disk, so that `done` is true after a power cut too.
-fn sync(out: &Path) -> anyhow::Result<()> {
-    let paths = std::fs::read_dir(out)?.map(|entry| entry.map(|entry| entry.path()));
-    let paths: Vec<PathBuf> = paths.collect::<Result<_, _>>()?;
-    for path in paths.iter().map(PathBuf::as_path).chain([out]) {
-        let synced = File::open(path).and_then(|file| file.sync_all());
-        synced.with_context(|| format!("cannot sync {}", path.display()))?;
-        meuse_faults::reach("child.output");
+fn of_data(error: meuse_data::Error) -> Ended {
+    match error {
+        meuse_data::Error::Refused(failure) => Ended::Failed(failure),
+        other => Ended::Crashed(other.into()),
     }
-    Ok(())
+}
+
+fn of_train(error: meuse_train::Error) -> Ended {
+    match error.failure() {
+        Some(failure) => Ended::Failed(failure),
+        None => Ended::Crashed(error.into()),
+    }
+}
+
+/// The event log as the rooms want a listener.
+struct Told<'a>(&'a EventLog);
+
+impl meuse_data::Watch for Told<'_> {
+    fn progress(&self, stage: &str, done: u64, total: u64) {
+        self.0.progress(stage, done, total);
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        self.0.tell(EventKind::Log { level, message: message.to_owned() });
+    }
+}
+
+impl meuse_train::Watch for Told<'_> {
+    fn progress(&self, stage: &str, done: u64, total: u64) {
+        self.0.progress(stage, done, total);
+    }
+
+    fn metric(&self, name: &str, part: &str, step: u64, value: f64) {
+        self.0.tell(EventKind::Metric { name: name.to_owned(), part: part.to_owned(), step, value });
+    }
+
+    fn log(&self, level: Level, message: &str) {
+        self.0.tell(EventKind::Log { level, message: message.to_owned() });
+    }
+
+    /// A cancelled job is ended by a signal, not asked.
+    fn cancelled(&self) -> bool {
+        false
+    }
 }

@@ -62,6 +62,9 @@ pub(crate) enum Command {
     /// Datasets: import, look at, export.
     #[command(subcommand)]
     Data(Data),
+    /// Augmentation: what may happen to pictures of the training part.
+    #[command(subcommand)]
+    Augment(Augment),
     /// Recipes: what to make from which data.
     #[command(subcommand)]
     Recipe(Recipe),
@@ -92,11 +95,14 @@ pub(crate) enum Command {
         /// The model: `credit` (what is deployed), `credit:1`, `credit@champion`.
         model: String,
         /// A JSON list of rows, or one row; `@FILE` reads a file, `-` standard input.
-        #[arg(long, required_unless_present = "text")]
+        #[arg(long, required_unless_present_any = ["text", "image"])]
         rows: Option<String>,
         /// For a model whose one input is a text: the text; `@FILE` reads a file, `-` standard input.
         #[arg(long, conflicts_with = "rows")]
         text: Option<String>,
+        /// For a model whose one input is a picture: its file; several make several rows.
+        #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["rows", "text"])]
+        image: Vec<PathBuf>,
     },
     /// The audit trail: who did what, and whether the record is whole.
     #[command(subcommand)]
@@ -243,6 +249,35 @@ pub(crate) enum Data {
         /// The file; without it, standard output.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Augment {
+    /// Draw what a model will see: one row per picture, first as it is, then as chance changes it in each epoch.
+    #[command(after_help = "Example:\n  meuse augment preview clipart --out grid.png --augmentation \\\n    \
+        '{\"rotation\": 40, \"width_shift\": 0.2, \"shear\": 0.2, \"zoom\": 0.2, \"horizontal_flip\": true}'")]
+    Preview {
+        /// `clipart`, `clipart:1`
+        dataset: String,
+        /// The augmentation as JSON; `@FILE` reads a file.
+        #[arg(long, value_name = "JSON")]
+        augmentation: String,
+        /// Only pictures of this class.
+        #[arg(long)]
+        label: Option<String>,
+        /// How many pictures.
+        #[arg(long, default_value_t = 4)]
+        pictures: u32,
+        /// How many epochs of each.
+        #[arg(long, default_value_t = 6)]
+        epochs: u32,
+        /// Every choice follows from it.
+        #[arg(long, default_value_t = 42)]
+        seed: u64,
+        /// The PNG file.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
     },
 }
 

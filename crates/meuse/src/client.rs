@@ -117,6 +117,11 @@ impl Client {
         Ok(self.checked(response)?.into_body().into_reader())
     }
 
+    /// POST with a JSON body, answered as a stream of bytes.
+    pub(crate) fn call_stream(&self, path: &str, body: &serde_json::Value) -> anyhow::Result<impl Read + use<>> {
+        Ok(self.send_json(Method::POST, path, body)?.into_body().into_reader())
+    }
+
     /// DELETE.
     pub(crate) fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.send(Method::DELETE, path, SendBody::none()).map(|_| ())

@@ -16,7 +16,7 @@ use crate::output;
 struct Setting(&'static str, &'static str, &'static str, &'static str);
 
 /// All settings. An empty default means "none" or "chosen at the start".
-const SETTINGS: [Setting; 23] = [
+const SETTINGS: [Setting; 24] = [
     Setting("server", "home", "./meuse-home", "the folder that holds everything"),
     Setting("server", "listen", "127.0.0.1:8080", "address and port; port 0 takes a free one"),
     Setting("server", "admin_key_file", "", "where the first start writes the admin key"),
@@ -38,6 +38,7 @@ const SETTINGS: [Setting; 23] = [
     Setting("compute", "threads", "", "threads of one job; none: the cores divided by the slots"),
     Setting("compute", "memory_mib", "2048", "memory of one job's DuckDB"),
     Setting("compute", "max_memory_mib", "", "all memory of one job; none: ¾ of the machine's, shared by the jobs"),
+    Setting("compute", "pretrained", "", "folder of pretrained weights; none: `pretrained` in the home"),
     Setting("log", "format", "text", "text or json"),
     Setting("log", "level", "info", "error, warn, info, debug or trace"),
 ];

@@ -80,6 +80,9 @@ fn app_config(config: &Config) -> anyhow::Result<AppConfig> {
     let home = config.text("server", "home").context("server.home is empty; write the path of a folder")?;
     let home = std::path::absolute(home).with_context(|| format!("`{home}` is not a path"))?;
     let mut settings = AppConfig::new(home, job_program()?, native_folder()?);
+    if let Some(program) = std::env::var_os("MEUSE_DEEP") {
+        settings.deep_program = program.into();
+    }
     settings.database = config.text("server", "database").map(str::to_owned);
     let is_known = |url: &String| ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
     if settings.database.as_ref().is_some_and(|url| !is_known(url)) {
@@ -94,6 +97,9 @@ fn app_config(config: &Config) -> anyhow::Result<AppConfig> {
     settings.job_threads = number("compute", "threads")?.unwrap_or((cores / settings.job_slots).max(1));
     settings.job_memory_mib = number("compute", "memory_mib")?.unwrap_or(settings.job_memory_mib);
     settings.job_max_memory_mib = number("compute", "max_memory_mib")?.unwrap_or(settings.job_max_memory_mib);
+    if let Some(folder) = config.text("compute", "pretrained") {
+        settings.pretrained = folder.into();
+    }
     settings.predict_permits = number("serving", "concurrency")?.unwrap_or(settings.predict_permits);
     settings.max_predict_rows = number("serving", "max_rows")?.unwrap_or(settings.max_predict_rows);
     settings.loaded_bundles = number("serving", "loaded_models")?.unwrap_or(settings.loaded_bundles);

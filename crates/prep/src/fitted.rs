@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 
 use meuse_core::bundle::LeftOut;
-use meuse_core::recipe::{Tokens, Unknown};
+use meuse_core::recipe::network::{FEATURES, NetworkInput};
+use meuse_core::recipe::{Side, Tokens, Unknown};
 use meuse_core::schema::ColumnType;
 use serde::{Deserialize, Serialize};
 
-use crate::text::{self, FittedTfidf};
+use crate::image::Steps;
+use crate::text::{self, FittedTfidf, WordIndex};
 
 /// Preprocessing that was fitted on training rows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -61,6 +63,24 @@ pub enum Step {
         missing: MissingText,
         /// The terms and their weights.
         tfidf: Box<FittedTfidf>,
+    },
+    /// As sequences of word ids.
+    Sequence {
+        /// Whether a row without a text is refused.
+        missing: MissingText,
+        /// The words and their ids.
+        words: Box<WordIndex>,
+        /// How many ids the model sees.
+        length: u32,
+        /// Where short texts are filled up.
+        padding: Side,
+        /// Where long texts are cut off.
+        truncating: Side,
+    },
+    /// As pictures; a row without one is refused.
+    Picture {
+        /// How a file becomes numbers.
+        steps: Box<Steps>,
     },
 }
 
@@ -171,6 +191,8 @@ pub enum TextEncoding {
     OneHot,
     /// The code; NaN for missing and unknown.
     Ordinal,
+    /// The code + 1; 0 for missing and unknown: ids of vectors that a network learns.
+    Embedding,
     /// The weight of evidence of the category's bin; a category's code is its bin.
     Woe {
         /// The bins, then the one of missing cells, if any.
@@ -297,9 +319,34 @@ impl Fitted {
 
     /// Reads what texts need beside the fitted numbers, so that the first call need not wait for it.
     pub fn warm(&self) {
-        if self.long_texts().any(|(_, tfidf)| tfidf.rule.tokens == Tokens::Jieba) {
+        let cuts_chinese = |column: &FittedColumn| match &column.step {
+            Step::LongText { tfidf, .. } => tfidf.rule.tokens == Tokens::Jieba,
+            Step::Sequence { words, .. } => words.tokens == Tokens::Jieba,
+            _ => false,
+        };
+        if self.columns.iter().any(cuts_chinese) {
             text::load_dictionary();
         }
+    }
+
+    /// What a network reads: the numbers of the columns as one input, then each column that is one by itself.
+    pub fn network_inputs(&self) -> Vec<NetworkInput> {
+        let own: Vec<Option<NetworkInput>> = self.columns.iter().map(FittedColumn::network_input).collect();
+        let plain = |pair: &(&FittedColumn, &Option<NetworkInput>)| pair.1.is_none();
+        let width: usize = self.columns.iter().zip(&own).filter(plain).map(|(column, _)| column.width()).sum();
+        let numbers = (width > 0).then(|| NetworkInput::new(FEATURES, &[width], None));
+        numbers.into_iter().chain(own.into_iter().flatten()).collect()
+    }
+
+    /// Whether a column holds pictures, which are read again each time they are needed.
+    pub fn has_pictures(&self) -> bool {
+        self.columns.iter().any(|column| matches!(column.step, Step::Picture { .. }))
+    }
+
+    /// Whether a row is more than numbers: pictures, or long texts.
+    pub fn shows(&self) -> bool {
+        let shown = |column: &FittedColumn| !matches!(column.step, Step::Numeric { .. } | Step::Text { .. });
+        self.columns.iter().any(shown)
     }
 
     /// The column of this name.
@@ -319,6 +366,8 @@ impl FittedColumn {
     pub fn width(&self) -> usize {
         match &self.step {
             Step::LongText { .. } => 0,
+            Step::Sequence { length, .. } => *length as usize,
+            Step::Picture { steps } => steps.shape().map_or(0, crate::image::Shape::count),
             Step::Numeric { encoding: NumberEncoding::Bins { edges, missing_indicator }, .. } => {
                 edges.len() + 1 + usize::from(*missing_indicator)
             }
@@ -338,6 +387,23 @@ impl FittedColumn {
         }
     }
 
+    /// What a network reads of a column that is an input by itself.
+    fn network_input(&self) -> Option<NetworkInput> {
+        match &self.step {
+            Step::Text { encoding: TextEncoding::Embedding, categories, .. } => {
+                Some(NetworkInput::new(&self.name, &[1], Some(categories.count() + 1)))
+            }
+            Step::Sequence { words, length, .. } => {
+                Some(NetworkInput::new(&self.name, &[*length as usize], Some(words.size() as u32)))
+            }
+            Step::Picture { steps } => {
+                let shape = steps.shape().ok()?;
+                Some(NetworkInput::new(&self.name, &[shape.channels, shape.height, shape.width], None))
+            }
+            _ => None,
+        }
+    }
+
     fn features(&self) -> Vec<Feature> {
         let one = |name: &str, kind| Feature { name: name.to_owned(), column: self.name.clone(), kind };
         let indicator = |of: String| one(&format!("{}={of}", self.name), FeatureKind::Indicator);
@@ -352,10 +418,13 @@ impl FittedColumn {
             },
             Step::Text { encoding, categories, .. } => match encoding {
                 TextEncoding::OneHot => categories.names(self.column_type).into_iter().map(indicator).collect(),
-                TextEncoding::Ordinal => vec![one(&self.name, FeatureKind::Category { count: categories.count() })],
+                TextEncoding::Ordinal | TextEncoding::Embedding => {
+                    vec![one(&self.name, FeatureKind::Category { count: categories.count() })]
+                }
                 TextEncoding::Woe { .. } => vec![one(&self.name, FeatureKind::Woe)],
             },
-            Step::LongText { .. } => Vec::new(),
+            // Of a picture's hundred thousand numbers none has a name.
+            Step::LongText { .. } | Step::Sequence { .. } | Step::Picture { .. } => Vec::new(),
         }
     }
 }

@@ -24,7 +24,9 @@ impl Fitted {
     pub fn inputs_from(&self, table: &Table, rows: &[u32]) -> Vec<Input> {
         let input = |column: &FittedColumn| {
             let values = table.column(&column.name);
-            if let (Step::LongText { .. }, Some(values)) = (&column.step, values) {
+            if let (Step::LongText { .. } | Step::Sequence { .. } | Step::Picture { .. }, Some(values)) =
+                (&column.step, values)
+            {
                 // Texts are long, and an example needs a few of them.
                 return column.input(Some(&values.take(&rows[..rows.len().min(ROWS_OF_EXAMPLES)])));
             }
@@ -45,9 +47,10 @@ impl FittedColumn {
             Step::Text { unknown: Unknown::Refuse, .. } => "the row is refused".to_owned(),
             Step::Text { unknown: Unknown::Missing, .. } => "counts as missing".to_owned(),
             Step::LongText { .. } => "terms that were not seen in training count nothing".to_owned(),
-            Step::Numeric { .. } => String::new(),
+            Step::Sequence { .. } => "words that were not seen in training are left out".to_owned(),
+            Step::Numeric { .. } | Step::Picture { .. } => String::new(),
         };
-        if let Step::LongText { .. } = &self.step {
+        if let Step::LongText { .. } | Step::Sequence { .. } | Step::Picture { .. } = &self.step {
             return Input { example: values.map_or(Value::Null, example_text), ..self.plain_input(unknown) };
         }
         let example = values.map_or(Value::Null, |values| example(values, self.column_type));
@@ -72,6 +75,8 @@ impl FittedColumn {
             Step::Numeric { missing: MissingNumber::Refuse, .. }
                 | Step::Text { missing: MissingText::Refuse, .. }
                 | Step::LongText { missing: MissingText::Refuse, .. }
+                | Step::Sequence { missing: MissingText::Refuse, .. }
+                | Step::Picture { .. }
         )
     }
 
@@ -88,8 +93,10 @@ impl FittedColumn {
                 MissingText::Fill { text, origin, code: Some(_) } => format!("{} {text:?} stands in", origin.words()),
                 MissingText::Fill { .. } | MissingText::Keep => kept_text(encoding).into(),
             },
-            Step::LongText { missing: MissingText::Refuse, .. } => "the row is refused".into(),
-            Step::LongText { .. } => "it counts as an empty text".into(),
+            Step::LongText { missing: MissingText::Refuse, .. }
+            | Step::Sequence { missing: MissingText::Refuse, .. }
+            | Step::Picture { .. } => "the row is refused".into(),
+            Step::LongText { .. } | Step::Sequence { .. } => "it counts as an empty text".into(),
         }
     }
 
@@ -100,7 +107,7 @@ impl FittedColumn {
             Step::Text { categories: Categories::Numbers(codes), .. } => {
                 codes.iter().map(|(number, _)| number.to_string()).collect()
             }
-            Step::Numeric { .. } | Step::LongText { .. } => Vec::new(),
+            _ => Vec::new(),
         };
         meuse_core::suggest::hint("", known.iter().map(String::as_str))
     }
@@ -121,6 +128,7 @@ fn kept_text(encoding: &TextEncoding) -> &'static str {
     match encoding {
         TextEncoding::OneHot => "no category is set",
         TextEncoding::Ordinal => "the model takes it as missing",
+        TextEncoding::Embedding => "it has a vector of its own",
         TextEncoding::Woe { missing_bin, .. } => kept_woe(*missing_bin),
     }
 }
@@ -163,6 +171,7 @@ fn example(values: &Values, column_type: ColumnType) -> Value {
             let best = pairs.max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(a.1)));
             best.map_or(Value::Null, |(_, text)| Value::String(text.clone()))
         }
+        Values::Pictures(_) => Value::Null,
     }
 }
 

@@ -13,6 +13,7 @@ mod inputs;
 mod points;
 pub mod rows;
 pub mod text;
+mod training;
 mod transform;
 mod woe;
 
@@ -24,6 +25,7 @@ pub use fitted::{
     TextEncoding, WoeBin,
 };
 pub use points::{NEUTRAL, points};
+pub use training::TrainingRows;
 pub use transform::{RowNote, Transformed};
 
 /// What can go wrong in fitting and transforming.

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use meuse_core::bundle::Input;
 use meuse_core::schema::ColumnType;
 use meuse_core::suggest;
-use meuse_core::table::{Column, MISSING, Table, Values};
+use meuse_core::table::{Column, MISSING, Pictures, Table, Values};
 use meuse_core::time::days_since_epoch;
 use serde_json::{Map, Value};
 
@@ -95,12 +97,15 @@ enum Builder<'a> {
     Number(Vec<f64>),
     /// Kept as references until the end, when each distinct text is copied once.
     Text(Vec<Option<&'a str>>),
+    /// Files of pictures.
+    Pictures(Vec<Option<Vec<u8>>>),
 }
 
 impl<'a> Builder<'a> {
     fn new(input: &Input, rows: usize) -> Self {
         match input.column_type {
             ColumnType::Text => Self::Text(Vec::with_capacity(rows)),
+            ColumnType::Image => Self::Pictures(Vec::with_capacity(rows)),
             _ => Self::Number(Vec::with_capacity(rows)),
         }
     }
@@ -112,6 +117,7 @@ impl<'a> Builder<'a> {
         match self {
             Self::Number(cells) => cells.push(number(value, input.column_type)?),
             Self::Text(cells) => cells.push(text(value)?),
+            Self::Pictures(cells) => cells.push(picture(value)?),
         }
         Ok(())
     }
@@ -121,6 +127,7 @@ impl<'a> Builder<'a> {
             Self::Number(cells) => Values::Number(cells),
             Self::Text(cells) if cells.len() > FEW_ROWS => Values::text(cells),
             Self::Text(cells) => few_texts(&cells),
+            Self::Pictures(cells) => Values::Pictures(Pictures::in_memory(cells)),
         }
     }
 }
@@ -178,6 +185,30 @@ fn text(value: &Value) -> Result<Option<&str>, (String, String)> {
             Err((format!("{} is not a text", shown(value)), "write a text in quotes".into()))
         }
         other => Err((format!("{} is not a text", shown(other)), format!("write it in quotes: \"{}\"", brief(other)))),
+    }
+}
+
+/// A file in base64, as it is or as a `data:` URL.
+///
+/// # Errors
+/// What is wrong, and what to do.
+pub fn base64_file(text: &str) -> Result<Vec<u8>, (String, String)> {
+    let encoded = match text.strip_prefix("data:").and_then(|rest| rest.split_once(',')) {
+        Some((kind, encoded)) if kind.ends_with(";base64") => encoded,
+        Some(_) => return Err(("the data URL is not in base64".into(), HOW_TO_SEND.into())),
+        None => text,
+    };
+    let decoded = STANDARD.decode(encoded.trim());
+    decoded.map_err(|error| (format!("this is not base64: {error}"), HOW_TO_SEND.into()))
+}
+
+const HOW_TO_SEND: &str = "write the file's bytes in base64, or send the file as multipart/form-data";
+
+fn picture(value: &Value) -> Result<Option<Vec<u8>>, (String, String)> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(text) => base64_file(text).map(Some),
+        other => Err((format!("{} is not a picture", shown(other)), HOW_TO_SEND.into())),
     }
 }
 

@@ -4,15 +4,16 @@
 //! the training part's smallest and largest number in their place; bins hold them in the first and last bin.
 
 use meuse_core::api::{Note, NoteKind};
-use meuse_core::recipe::Unknown;
+use meuse_core::recipe::{Side, Unknown};
 use meuse_core::table::{MISSING, Matrix, Sparse, Table, Values};
 
 use crate::Error;
 use crate::fitted::{
     Categories, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Step, TextEncoding, WoeBin,
 };
+use crate::image::{Picture, Steps};
 use crate::points::NEUTRAL;
-use crate::text::{FittedTfidf, Scratch};
+use crate::text::{FittedTfidf, Scratch, WordIndex, pad};
 
 /// A transformed table.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,10 +138,11 @@ fn sparse(
 
 /// What is remarked of a cell; made into a [`Note`] only where somebody reads it.
 #[derive(Clone, Copy)]
-enum Remark<'a> {
+pub(crate) enum Remark<'a> {
     Missing(&'a FittedColumn),
     Unknown(&'a FittedColumn, Shown<'a>),
     NoTerms(&'a FittedColumn),
+    NoWords(&'a FittedColumn),
 }
 
 /// The cell as its caller wrote it.
@@ -166,6 +168,10 @@ impl Remark<'_> {
             Self::Unknown(column, shown) => {
                 (column, NoteKind::UnknownCategory, format!("{shown} was not seen in training and counts as missing"))
             }
+            Self::NoWords(column) => {
+                let message = "no word of it was seen in training: it counts as an empty text".to_owned();
+                return Note { field: column.name.clone(), kind: NoteKind::UnknownText, message };
+            }
             Self::NoTerms(column) => {
                 let message = "no term of it was seen in training: it counts as an empty text".to_owned();
                 return Note { field: column.name.clone(), kind: NoteKind::UnknownText, message };
@@ -176,18 +182,24 @@ impl Remark<'_> {
 }
 
 /// Where the features of one column go.
-struct Target<'a> {
+pub(crate) struct Target<'a> {
     /// Rows of the matrix.
-    block: &'a mut [f32],
-    width: usize,
+    pub(crate) block: &'a mut [f32],
+    pub(crate) width: usize,
     /// The column's first feature.
-    offset: usize,
+    pub(crate) offset: usize,
 }
 
 impl Target<'_> {
     #[inline]
     fn set(&mut self, row: usize, feature: usize, value: f32) {
         self.block[row * self.width + self.offset + feature] = value;
+    }
+
+    /// So many features of a row.
+    fn run(&mut self, row: usize, length: usize) -> &mut [f32] {
+        let start = row * self.width + self.offset;
+        &mut self.block[start..start + length]
     }
 }
 
@@ -212,12 +224,19 @@ impl<'a> Source<'a> {
         let there = table.columns.get(index).filter(|column| column.name == fitted.name).map(|column| &column.values);
         let values = there.or_else(|| table.column(&fitted.name));
         let values = values.ok_or_else(|| Error::MissingColumn(fitted.name.clone()))?;
-        let wants_text =
-            matches!(&fitted.step, Step::Text { categories: Categories::Texts(_), .. } | Step::LongText { .. });
-        let has_text = matches!(values, Values::Text { .. });
-        if wants_text != has_text {
-            let word = |text: bool| if text { "texts" } else { "numbers" };
-            let (found, expected) = (word(has_text), word(wants_text));
+        let expected = match &fitted.step {
+            Step::Text { categories: Categories::Texts(_), .. } | Step::LongText { .. } | Step::Sequence { .. } => {
+                "texts"
+            }
+            Step::Picture { .. } => "pictures",
+            _ => "numbers",
+        };
+        let found = match values {
+            Values::Text { .. } => "texts",
+            Values::Number(_) => "numbers",
+            Values::Pictures(_) => "pictures",
+        };
+        if expected != found {
             return Err(Error::WrongType { column: fitted.name.clone(), found, expected });
         }
         let translation = match (values, &fitted.step) {
@@ -229,7 +248,7 @@ impl<'a> Source<'a> {
         Ok(Self { fitted, values, translation })
     }
 
-    fn encode(
+    pub(crate) fn encode(
         &self,
         rows: impl Iterator<Item = usize>,
         mut target: Target<'_>,
@@ -246,6 +265,23 @@ impl<'a> Source<'a> {
                     write_code(encoding, self.code(row, told)?, index, &mut target);
                 }
             }
+            Step::Sequence { words, length, padding, truncating, .. } => {
+                for (index, row) in rows.enumerate() {
+                    let text = self.long_text(row, told)?;
+                    let ids = words.ids(text.unwrap_or_default());
+                    if ids.is_empty() && text.is_some() {
+                        told(row, Remark::NoWords(self.fitted));
+                    }
+                    write_ids(&ids, (*padding, *truncating), target.run(index, *length as usize));
+                }
+            }
+            Step::Picture { steps } => {
+                let length = self.fitted.width();
+                for (index, row) in rows.enumerate() {
+                    let picture = self.picture(steps, row)?;
+                    steps.emit(&picture, target.run(index, length));
+                }
+            }
             // Its terms stand in the sparse part.
             Step::LongText { .. } => {}
         }
@@ -259,13 +295,39 @@ impl<'a> Source<'a> {
         }
     }
 
+    /// The picture of a row, in the size and colours that the model sees.
+    pub(crate) fn picture(&self, steps: &Steps, row: usize) -> Result<Picture, Error> {
+        let Values::Pictures(pictures) = self.values else { return Err(self.refused_missing(row)) };
+        let refused = |reason: String, hint: &str| Error::Refused {
+            row,
+            column: self.fitted.name.clone(),
+            reason,
+            hint: hint.to_owned(),
+        };
+        let file = pictures.read(row).map_err(|reason| refused(reason, "import the pictures again"))?;
+        let Some(file) = file else { return Err(self.refused_missing(row)) };
+        steps.prepare(&file).map_err(|error| refused(error.to_string(), "give PNG, JPEG, WebP, BMP or GIF"))
+    }
+
+    /// The word ids of a row of a column of sequences.
+    pub(crate) fn ids(&self, words: &WordIndex, row: usize) -> Result<Vec<u32>, Error> {
+        Ok(words.ids(self.long_text(row, &mut |_, _| {})?.unwrap_or_default()))
+    }
+
     /// The text of a row of a column of long texts; `None` where it is missing and may be.
-    fn long_text(&self, row: usize, told: &mut dyn FnMut(usize, Remark<'_>)) -> Result<Option<&'a str>, Error> {
+    pub(crate) fn long_text(
+        &self,
+        row: usize,
+        told: &mut dyn FnMut(usize, Remark<'_>),
+    ) -> Result<Option<&'a str>, Error> {
         let Values::Text { codes, dictionary } = self.values else { return Ok(None) };
         if let Some(text) = dictionary.get(codes[row] as usize) {
             return Ok(Some(text));
         }
-        if matches!(self.fitted.step, Step::LongText { missing: MissingText::Refuse, .. }) {
+        if matches!(
+            self.fitted.step,
+            Step::LongText { missing: MissingText::Refuse, .. } | Step::Sequence { missing: MissingText::Refuse, .. }
+        ) {
             return Err(self.refused_missing(row));
         }
         told(row, Remark::Missing(self.fitted));
@@ -347,6 +409,7 @@ impl<'a> Source<'a> {
                 };
                 (code, Some(Shown::Text(&dictionary[index])))
             }
+            Values::Pictures(_) => (None, None),
         }
     }
 
@@ -405,6 +468,14 @@ fn write_number(encoding: &NumberEncoding, cell: Cell<f64>, row: usize, target: 
     }
 }
 
+/// Ids as the floats that a network casts back: whole numbers below 2²⁴ are exact.
+pub(crate) fn write_ids(ids: &[u32], (padding, truncating): (Side, Side), numbers: &mut [f32]) {
+    let padded = pad(ids, numbers.len(), padding, truncating);
+    for (number, id) in numbers.iter_mut().zip(padded) {
+        *number = id as f32;
+    }
+}
+
 #[inline]
 fn write_code(encoding: &TextEncoding, cell: Cell<u32>, row: usize, target: &mut Target<'_>) {
     match (encoding, cell) {
@@ -412,6 +483,8 @@ fn write_code(encoding: &TextEncoding, cell: Cell<u32>, row: usize, target: &mut
         (TextEncoding::OneHot, Cell::Missing) => {}
         (TextEncoding::Ordinal, Cell::Value(code)) => target.set(row, 0, code as f32),
         (TextEncoding::Ordinal, Cell::Missing) => target.set(row, 0, f32::NAN),
+        (TextEncoding::Embedding, Cell::Value(code)) => target.set(row, 0, (code + 1) as f32),
+        (TextEncoding::Embedding, Cell::Missing) => target.set(row, 0, 0.0),
         (TextEncoding::Woe { bins, .. }, Cell::Value(code)) => target.set(row, 0, woe_at(bins, Some(code))),
         (TextEncoding::Woe { bins, missing_bin, .. }, Cell::Missing) => target.set(row, 0, woe_at(bins, *missing_bin)),
     }

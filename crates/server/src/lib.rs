@@ -17,6 +17,7 @@ mod json;
 mod limits;
 mod memory;
 mod metrics;
+mod multipart;
 mod observe;
 mod oip;
 mod options;

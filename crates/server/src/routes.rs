@@ -72,6 +72,7 @@ fn table() -> Vec<Endpoint> {
         GET    "/api/v1/datasets/{dataset}/export"                  => data::export;
         GET    "/api/v1/datasets/{dataset}/media"                   => media::pictures;
         GET    "/api/v1/datasets/{dataset}/media/{row}"             => media::picture;
+        POST   "/api/v1/datasets/{dataset}/augment"                 => media::augment;
 
         GET    "/api/v1/recipes/schema"                             => recipes::schema;
         POST   "/api/v1/recipes/init"                               => recipes::init;

@@ -1,12 +1,14 @@
 //! The evaluation of a fit: test figures to report, validation figures to choose by, training figures to compare with.
 
-use meuse_core::evaluation::{Bootstrap, Evaluation, Validation};
+use meuse_core::bundle::Task;
+use meuse_core::evaluation::{Bootstrap, Evaluation, Mistake, Validation};
 use meuse_core::events::Level;
 
 use crate::Error;
 use crate::evaluate::{self, Metrics, Resampling};
 use crate::fitting::{Fit, Workshop, stop_if_cancelled};
-use crate::learner::Watch;
+use crate::learner::{Model, Watch};
+use crate::mistakes::{Told, most_confident};
 use crate::split::Parts;
 
 /// What a reader of `evaluation.json` finds under `validation.source`.
@@ -30,13 +32,17 @@ impl Scores {
 /// The true and the predicted values of some rows.
 struct Outcome {
     truth: Vec<f64>,
-    /// Probabilities for a binary task.
+    /// Probabilities for a binary task, and of each class of each row for several.
     predicted: Vec<f64>,
 }
 
 impl Outcome {
     fn positive(&self) -> Vec<bool> {
         self.truth.iter().map(|y| *y == 1.0).collect()
+    }
+
+    fn classes(&self) -> Vec<u32> {
+        self.truth.iter().map(|y| *y as u32).collect()
     }
 }
 
@@ -61,7 +67,8 @@ pub(crate) fn appraise(
     let test = shop.outcome(&parts.test, scores.test.clone());
     let (metrics, bootstrap) = shop.metrics_with_intervals(&test, watch)?;
     watch.progress("evaluate", 2, 3);
-    let binary = shop.target.labels.is_some().then(|| test.positive());
+    let binary = (shop.spec.recipe.task == Task::Binary).then(|| test.positive());
+    let several = shop.target.labels.as_ref().filter(|_| shop.target.several);
     let threshold = shop.spec.recipe.threshold;
     let evaluation = Evaluation {
         metric: metric.word().to_owned(),
@@ -71,6 +78,8 @@ pub(crate) fn appraise(
         validation,
         training,
         confusion: binary.as_ref().map(|positive| evaluate::confusion(positive, &test.predicted, threshold)),
+        classes: several.map(|labels| evaluate::classes(labels, &test.classes(), &test.predicted)),
+        mistakes: shop.mistakes(fit, &parts.test, &test),
         curves: binary.as_ref().map(|positive| evaluate::curves(positive, &test.predicted)),
         bootstrap: Some(bootstrap),
     };
@@ -87,6 +96,12 @@ fn validate(
     watch: &dyn Watch,
 ) -> Result<Option<Validation>, Error> {
     let (source, outcome) = if parts.validation.is_empty() {
+        if matches!(fit.learnt.model, Model::Network(_)) {
+            let message = "no figures to choose by: a network is not trained anew for each fold; give the split a \
+                           validation part";
+            watch.log(Level::Warning, message);
+            return Ok(None);
+        }
         let out_of_fold = match &fit.learnt.out_of_fold {
             Some(scores) => Ok(scores.clone()),
             None => shop.cross_validate(&parts.training, watch),
@@ -108,8 +123,26 @@ fn validate(
 }
 
 impl Workshop<'_> {
+    /// The test rows that were told wrongly with the most confidence.
+    fn mistakes(&self, fit: &Fit, rows: &[u32], test: &Outcome) -> Vec<Mistake> {
+        let Some(labels) = &self.target.labels else { return Vec::new() };
+        let (width, threshold) = (self.target.outputs(), self.spec.recipe.threshold);
+        let told = rows.iter().zip(test.predicted.chunks_exact(width)).zip(&test.truth).map(|((row, told), truth)| {
+            let (predicted, probability) = if self.target.several {
+                let best = evaluate::most_probable(told);
+                (best, told[best])
+            } else {
+                let positive = told[0] >= threshold;
+                (usize::from(positive), if positive { told[0] } else { 1.0 - told[0] })
+            };
+            Told { row: *row, truth: *truth as usize, predicted, probability }
+        });
+        most_confident(told, labels, &fit.fitted, self.table)
+    }
+
     fn outcome(&self, rows: &[u32], raw_scores: Vec<f64>) -> Outcome {
         let predicted = match self.target.labels {
+            Some(_) if self.target.several => evaluate::softmax(&raw_scores, self.target.outputs()),
             Some(_) => raw_scores.into_iter().map(evaluate::probability).collect(),
             None => raw_scores,
         };
@@ -118,6 +151,9 @@ impl Workshop<'_> {
 
     fn metrics(&self, outcome: &Outcome) -> Metrics {
         match self.target.labels {
+            Some(_) if self.target.several => {
+                evaluate::multiclass(&outcome.classes(), &outcome.predicted, self.target.outputs())
+            }
             Some(_) => evaluate::binary(&outcome.positive(), &outcome.predicted, self.spec.recipe.threshold),
             None => evaluate::regression(&outcome.truth, &outcome.predicted),
         }
@@ -128,6 +164,10 @@ impl Workshop<'_> {
         let resampling = Resampling { seed: self.spec.recipe.seed, threads: self.spec.limits.threads, watch };
         let Outcome { truth, predicted } = outcome;
         let bootstrap = match self.target.labels {
+            Some(_) if self.target.several => {
+                let classes = self.target.outputs();
+                evaluate::multiclass_intervals((&outcome.classes(), predicted), classes, &mut metrics, &resampling)?
+            }
             Some(_) => {
                 let rows = (outcome.positive(), predicted);
                 let threshold = self.spec.recipe.threshold;

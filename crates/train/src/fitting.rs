@@ -4,11 +4,12 @@
 use meuse_core::bundle::Task;
 use meuse_core::events::Level;
 use meuse_core::job::TrainSpec;
+use meuse_core::recipe::network::Network;
 use meuse_core::recipe::{Algorithm, Plan};
 use meuse_core::table::{Matrix, Table};
-use meuse_prep::Fitted;
+use meuse_prep::{Fitted, TrainingRows};
 
-use crate::learner::{Context, Learnt, Model, Sample, Watch};
+use crate::learner::{Context, Learnt, Model, NetworkContext, NetworkLearner, NetworkSample, Sample, Watch};
 use crate::split::folds;
 use crate::target::Target;
 use crate::{Error, lightgbm, linear, scorecard};
@@ -20,6 +21,21 @@ const FOLDS: usize = 5;
 const SCORED_AT_ONCE: usize = 1 << 16;
 /// The same where rows hold texts, which have hundreds of terms each.
 const TEXTS_SCORED_AT_ONCE: usize = 1 << 12;
+/// Numbers of rows that are scored together, at most: 32 MiB of pictures.
+const NUMBERS_SCORED_AT_ONCE: usize = 1 << 23;
+/// The share of a job's memory that decoded pictures may take, as its inverse.
+const PICTURES_KEPT: usize = 3;
+
+/// How many rows are made into a matrix together.
+pub(crate) fn rows_at_once(fitted: &Fitted) -> usize {
+    let most = if fitted.terms() > 0 { TEXTS_SCORED_AT_ONCE } else { SCORED_AT_ONCE };
+    (NUMBERS_SCORED_AT_ONCE / fitted.width().max(1)).clamp(1, most)
+}
+
+fn no_networks() -> Error {
+    let hint = "it is learnt by `meuse-deep`: use the programs of one release";
+    Error::input("algorithm.name", "this program learns no networks", hint)
+}
 
 /// What every fit of one training shares.
 #[derive(Clone, Copy)]
@@ -28,6 +44,8 @@ pub(crate) struct Workshop<'a> {
     pub(crate) table: &'a Table,
     pub(crate) plan: &'a Plan,
     pub(crate) target: &'a Target,
+    /// Who learns networks, where there is one.
+    pub(crate) networks: Option<&'a dyn NetworkLearner>,
 }
 
 /// Rows of the table to learn from and to stop by.
@@ -51,6 +69,11 @@ impl Workshop<'_> {
         let positive = self.target.labels.as_ref().map(|_| y.iter().map(|y| *y == 1.0).collect::<Vec<bool>>());
         let mut fitted = meuse_prep::fit_on(self.plan, self.table, rows.training, positive.as_deref())
             .map_err(|error| locate(error, |row| rows.training[row]))?;
+        if let Algorithm::Network(network) = &self.spec.recipe.algorithm {
+            let learnt = self.fit_network(network, &fitted, rows, watch)?;
+            stop_if_cancelled(watch)?;
+            return Ok(Fit { fitted, learnt });
+        }
         let features = fitted.features();
         let sample = |rows: &[u32], y: Vec<f64>| -> Result<Sample, Error> {
             Ok(Sample { features: features.clone(), x: self.matrix(&fitted, rows)?, y })
@@ -78,6 +101,7 @@ impl Workshop<'_> {
             // A scorecard drops weak columns from the preprocessing, so matrices are made anew after it.
             Algorithm::Scorecard(parameters) => scorecard::learn(parameters, &mut fitted, &context)?,
             Algorithm::Lightgbm(parameters) => lightgbm::learn(parameters, &context)?,
+            Algorithm::Network(_) => return Err(no_networks()),
         };
         if let Model::Linear(model) = &learnt.model {
             learnt.explanation.coefficients.append(&mut linear::strongest(&fitted, model));
@@ -86,19 +110,48 @@ impl Workshop<'_> {
         Ok(Fit { fitted, learnt })
     }
 
+    /// Learns a network, which reads rows one at a time: of pictures there is no matrix.
+    fn fit_network(&self, network: &Network, fitted: &Fitted, rows: Rows, watch: &dyn Watch) -> Result<Learnt, Error> {
+        let learner = self.networks.ok_or_else(no_networks)?;
+        let room = (self.spec.limits.memory_mib << 20) / PICTURES_KEPT;
+        let seed = self.spec.recipe.seed;
+        let made = |rows, room| TrainingRows::new(fitted, self.plan, self.table, rows, (seed, room));
+        let training = made(rows.training, room)?;
+        let validation = made(rows.validation, room / 4)?;
+        let [training_y, validation_y] = [rows.training, rows.validation].map(|rows| self.target.take(rows));
+        watch.progress("fit preprocessing", 1, 1);
+        stop_if_cancelled(watch)?;
+        learner.learn(
+            network,
+            &NetworkContext {
+                task: self.spec.recipe.task,
+                outputs: self.target.outputs(),
+                inputs: &fitted.network_inputs(),
+                training: NetworkSample { rows: &training, y: &training_y },
+                validation: (!rows.validation.is_empty())
+                    .then_some(NetworkSample { rows: &validation, y: &validation_y }),
+                mix_up: self.plan.mix_up(),
+                seed,
+                threads: self.spec.limits.threads.max(1),
+                watch,
+            },
+        )
+    }
+
     /// The rows as the model sees them.
     pub(crate) fn matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, Error> {
-        let made = if fitted.terms() > 0 { self.text_matrix(fitted, rows) } else { fitted.matrix_of(self.table, rows) };
+        let made = if fitted.shows() { self.slow_matrix(fitted, rows) } else { fitted.matrix_of(self.table, rows) };
         made.map_err(|error| locate(error, |row| row as u32))
     }
 
-    /// The same over several threads: cutting texts takes longer than anything else that is done to a value.
-    fn text_matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, meuse_prep::Error> {
-        let threads = self.spec.limits.threads.max(1);
+    /// The same over several threads: cutting texts and decoding pictures takes longer than all else that is done to a
+    /// value.
+    fn slow_matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, meuse_prep::Error> {
+        let (threads, table) = (self.spec.limits.threads.max(1), self.table);
         let pieces: Vec<&[u32]> = rows.chunks(rows.len().div_ceil(threads).max(1)).collect();
         let made: Vec<Result<Matrix, meuse_prep::Error>> = std::thread::scope(|scope| {
             let workers: Vec<_> =
-                pieces.into_iter().map(|rows| scope.spawn(move || fitted.matrix_of(self.table, rows))).collect();
+                pieces.into_iter().map(|rows| scope.spawn(move || fitted.matrix_of(table, rows))).collect();
             let joined =
                 workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
             joined.collect()
@@ -114,8 +167,7 @@ impl Workshop<'_> {
     /// The trainer's own raw scores of the rows.
     pub(crate) fn raw_scores(&self, fit: &Fit, rows: &[u32]) -> Result<Vec<f64>, Error> {
         let mut scores = Vec::with_capacity(rows.len());
-        let at_once = if fit.fitted.terms() > 0 { TEXTS_SCORED_AT_ONCE } else { SCORED_AT_ONCE };
-        for rows in rows.chunks(at_once) {
+        for rows in rows.chunks(rows_at_once(&fit.fitted)) {
             scores.extend(fit.learnt.model.raw_scores(&self.matrix(&fit.fitted, rows)?)?);
         }
         Ok(scores)
@@ -148,9 +200,14 @@ impl Workshop<'_> {
 
     /// At most [`FOLDS`], and so few that each has a row, for a binary task of each class.
     fn fold_count(&self, rows: &[u32]) -> usize {
-        let positives = rows.iter().filter(|row| self.target.y[**row as usize] == 1.0).count();
         let scarcest = match self.spec.recipe.task {
-            Task::Binary => positives.min(rows.len() - positives),
+            Task::Binary | Task::Multiclass => {
+                let mut counts = vec![0_usize; self.target.labels.as_ref().map_or(1, Vec::len)];
+                for row in rows {
+                    counts[self.target.y[*row as usize] as usize] += 1;
+                }
+                counts.into_iter().min().unwrap_or(0)
+            }
             Task::Regression => rows.len() / 2,
         };
         scarcest.min(FOLDS)

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use meuse_core::bundle::{Explanation, Task};
 use meuse_core::events::Level;
+use meuse_core::recipe::network::{Network, NetworkInput};
 use meuse_core::table::Matrix;
+use meuse_prep::TrainingRows;
 
 use crate::linear::LinearModel;
 use crate::trees::Trees;
@@ -43,6 +45,38 @@ pub struct Context<'a> {
     pub watch: &'a dyn Watch,
 }
 
+/// Rows for a network, which reads them one at a time, and their targets: numbers, or places of classes.
+#[derive(Debug, Clone, Copy)]
+pub struct NetworkSample<'a> {
+    /// The rows.
+    pub rows: &'a TrainingRows<'a>,
+    /// The target of each.
+    pub y: &'a [f64],
+}
+
+/// What a learner of networks is given.
+#[derive(Clone, Copy)]
+pub struct NetworkContext<'a> {
+    /// What is predicted.
+    pub task: Task,
+    /// How many numbers the network answers for a row.
+    pub outputs: usize,
+    /// What it reads.
+    pub inputs: &'a [NetworkInput],
+    /// The rows to learn from.
+    pub training: NetworkSample<'a>,
+    /// The rows to stop by, when the recipe's split has a validation part.
+    pub validation: Option<NetworkSample<'a>>,
+    /// The parameter of the law by which rows of a batch are mixed; 0: they are not.
+    pub mix_up: f64,
+    /// Every random choice follows from it.
+    pub seed: u64,
+    /// Threads to compute with.
+    pub threads: usize,
+    /// Who is told what happens, and says when to stop.
+    pub watch: &'a dyn Watch,
+}
+
 /// Who is told what happens in a training.
 pub trait Watch: Sync {
     /// `done` of `total` units of a stage are done; `total` is 0 when it cannot be known.
@@ -68,6 +102,31 @@ pub struct Learnt {
     pub out_of_fold: Option<Vec<f64>>,
 }
 
+/// Learns networks. It stands in a crate of its own, which links what this one must not.
+pub trait NetworkLearner {
+    /// Learns from the rows.
+    ///
+    /// # Errors
+    /// Why it cannot.
+    fn learn(&self, network: &Network, context: &NetworkContext) -> Result<Learnt, Error>;
+    /// The library that computes and its version, for the lineage.
+    fn software(&self) -> String;
+}
+
+/// A learnt network, as its trainer holds it.
+pub trait NetworkModel: std::fmt::Debug {
+    /// The network's own raw scores, one per row, or one per class of each row.
+    ///
+    /// # Errors
+    /// Why it cannot answer.
+    fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error>;
+    /// The network as ONNX bytes.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn to_onnx(&self) -> Result<Vec<u8>, Error>;
+}
+
 /// A learnt model, as its trainer holds it.
 #[derive(Debug)]
 pub enum Model {
@@ -75,6 +134,8 @@ pub enum Model {
     Linear(LinearModel),
     /// Boosted trees.
     Trees(Trees),
+    /// A network.
+    Network(Box<dyn NetworkModel>),
 }
 
 impl Model {
@@ -84,6 +145,7 @@ impl Model {
         match self {
             Self::Linear(model) => Ok(model.raw_scores(x)),
             Self::Trees(trees) => trees.raw_scores(x),
+            Self::Network(network) => network.raw_scores(x),
         }
     }
 
@@ -91,7 +153,7 @@ impl Model {
     /// without computing it again.
     pub(crate) fn in_sample(&self) -> Option<&[f64]> {
         match self {
-            Self::Linear(_) => None,
+            Self::Linear(_) | Self::Network(_) => None,
             Self::Trees(trees) => trees.in_sample(),
         }
     }
@@ -101,6 +163,7 @@ impl Model {
         match self {
             Self::Linear(model) => onnx::linear(model, task),
             Self::Trees(trees) => onnx::trees(trees, task),
+            Self::Network(network) => network.to_onnx(),
         }
     }
 
@@ -108,14 +171,14 @@ impl Model {
     pub fn terms(&self) -> usize {
         match self {
             Self::Linear(model) => model.terms.len(),
-            Self::Trees(_) => 0,
+            Self::Trees(_) | Self::Network(_) => 0,
         }
     }
 
-    /// Every (feature, threshold) that the model splits at, in ascending order, each once; none for a linear model.
+    /// Every (feature, threshold) that the model splits at, in ascending order, each once; none for the others.
     pub fn thresholds(&self) -> Vec<(usize, f32)> {
         match self {
-            Self::Linear(_) => Vec::new(),
+            Self::Linear(_) | Self::Network(_) => Vec::new(),
             Self::Trees(trees) => trees.thresholds(),
         }
     }

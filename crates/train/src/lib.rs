@@ -12,6 +12,7 @@ mod fitting;
 mod learner;
 pub mod lightgbm;
 pub mod linear;
+mod mistakes;
 pub mod onnx;
 pub mod parity;
 mod pipeline;
@@ -23,5 +24,5 @@ pub mod target;
 pub mod trees;
 
 pub use error::Error;
-pub use learner::{Context, Learnt, Model, Sample, Watch};
-pub use pipeline::train;
+pub use learner::{Context, Learnt, Model, NetworkContext, NetworkLearner, NetworkModel, NetworkSample, Sample, Watch};
+pub use pipeline::{train, train_with};

@@ -5,14 +5,14 @@ use std::path::Path;
 use meuse_core::bundle::Explanation;
 use meuse_core::events::{Failure, Level};
 use meuse_core::job::TrainSpec;
-use meuse_core::recipe::{self, Problems};
+use meuse_core::recipe::{self, Algorithm, Problems};
 use meuse_core::table::Table;
 use meuse_core::time::Clock;
 use meuse_engine::Session;
 
 use crate::appraisal::{Scores, appraise};
-use crate::fitting::{Fit, Rows, Workshop, stop_if_cancelled};
-use crate::learner::Watch;
+use crate::fitting::{Fit, Rows, Workshop, rows_at_once, stop_if_cancelled};
+use crate::learner::{NetworkLearner, Watch};
 use crate::report::{self, Bundle};
 use crate::split::{Parts, split};
 use crate::target::Target;
@@ -27,6 +27,20 @@ use crate::{Error, parity};
 /// # Errors
 /// [`Error::failure`] says which of them trying again does not help.
 pub fn train(spec: &TrainSpec, table: &Table, watch: &dyn Watch, out: &Path) -> Result<(), Error> {
+    train_with(spec, table, watch, out, None)
+}
+
+/// [`train`], with somebody who learns networks.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_with(
+    spec: &TrainSpec,
+    table: &Table,
+    watch: &dyn Watch,
+    out: &Path,
+    networks: Option<&dyn NetworkLearner>,
+) -> Result<(), Error> {
     let started_at = Clock::system().now();
     meuse_engine::init(&spec.native)?;
     let plan = recipe::check(&spec.recipe, &spec.schema, None).map_err(refused)?;
@@ -37,7 +51,7 @@ pub fn train(spec: &TrainSpec, table: &Table, watch: &dyn Watch, out: &Path) -> 
     tell(&parts, watch);
     watch.progress("split", 1, 1);
 
-    let shop = Workshop { spec, table, plan: &plan, target: &target };
+    let shop = Workshop { spec, table, plan: &plan, target: &target, networks };
     let rows = Rows { training: &parts.training, validation: &parts.validation };
     let fit = shop.fit(rows, watch)?;
     for left_out in &fit.fitted.left_out {
@@ -57,12 +71,17 @@ pub fn train(spec: &TrainSpec, table: &Table, watch: &dyn Watch, out: &Path) -> 
     watch.progress("write", 0, 1);
     let notes = [parts.notes.clone(), fit.learnt.notes.clone(), vec![checked]].concat();
     let inputs = fit.fitted.inputs_from(table, &parts.training);
+    let networks = networks.filter(|_| matches!(spec.recipe.algorithm, Algorithm::Network(_)));
+    let story = report::Story { inputs, notes, started_at, networks: networks.map(NetworkLearner::software) };
     let explanation: &Explanation = &fit.learnt.explanation;
-    let manifest = report::manifest(spec, &fit, &target, report::Story { inputs, notes, started_at });
+    let manifest = report::manifest(spec, &fit, &target, story);
     report::write(out, &Bundle { manifest, prep: &fit.fitted, onnx: &onnx, evaluation, explanation })?;
     watch.progress("write", 1, 1);
     Ok(())
 }
+
+/// Pictures of each part that the parity check decodes once more.
+const PICTURES_COMPARED: usize = 1000;
 
 fn tell(parts: &Parts, watch: &dyn Watch) {
     for note in &parts.notes {
@@ -86,7 +105,9 @@ fn emit(
     let session = Session::open(&onnx, shop.spec.limits.threads.max(1))?;
     let mut check = parity::Check::new(&fit.learnt.model, &session);
     for (rows, scores) in [(&parts.validation, &scores.validation), (&parts.test, &scores.test)] {
-        for (rows, scores) in rows.chunks(parity::BATCH).zip(scores.chunks(parity::BATCH)) {
+        let rows = if fit.fitted.has_pictures() { &rows[..rows.len().min(PICTURES_COMPARED)] } else { rows };
+        let batch = rows_at_once(&fit.fitted).min(parity::BATCH);
+        for (rows, scores) in rows.chunks(batch).zip(scores.chunks(batch * shop.target.outputs())) {
             check.held_out(&shop.matrix(&fit.fitted, rows)?, scores)?;
             stop_if_cancelled(watch)?;
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use meuse_core::bundle::{self, BundleKind, Explanation, Input, Lineage, Manifest};
+use meuse_core::bundle::{self, BundleKind, Explanation, Input, Lineage, Manifest, Task};
 use meuse_core::evaluation::Evaluation;
 use meuse_core::job::TrainSpec;
 use meuse_core::native::{LIGHTGBM_VERSION, ONNX_RUNTIME_VERSION};
@@ -32,6 +32,8 @@ pub(crate) struct Story {
     pub(crate) inputs: Vec<Input>,
     pub(crate) notes: Vec<String>,
     pub(crate) started_at: Micros,
+    /// The library that learnt a network.
+    pub(crate) networks: Option<String>,
 }
 
 /// The manifest of a fit; the present instant is when the training ended.
@@ -48,20 +50,21 @@ pub(crate) fn manifest(spec: &TrainSpec, fit: &Fit, target: &Target, story: Stor
         ignored,
         target: recipe.target.clone(),
         labels: target.labels.clone(),
-        threshold: target.labels.as_ref().map(|_| recipe.threshold),
+        threshold: (recipe.task == Task::Binary).then_some(recipe.threshold),
         features: (fit.fitted.width() + fit.fitted.terms()) as u32,
         left_out: fit.fitted.left_out.clone(),
         notes: story.notes,
-        lineage: lineage(spec, story.started_at),
+        lineage: lineage(spec, story.started_at, story.networks),
     }
 }
 
-fn lineage(spec: &TrainSpec, started_at: Micros) -> Lineage {
+fn lineage(spec: &TrainSpec, started_at: Micros, networks: Option<String>) -> Lineage {
     let mut software =
         vec![format!("meuse {}", env!("CARGO_PKG_VERSION")), format!("ONNX Runtime {ONNX_RUNTIME_VERSION}")];
     if matches!(spec.recipe.algorithm, Algorithm::Lightgbm(_)) {
         software.push(format!("LightGBM {LIGHTGBM_VERSION}"));
     }
+    software.extend(networks);
     Lineage {
         dataset: spec.dataset.clone(),
         recipe: spec.recipe_text.clone(),

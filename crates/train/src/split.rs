@@ -69,7 +69,7 @@ pub fn split(recipe: &Recipe, schema: &Schema, table: &Table, target: &Target) -
 /// fold of each row, in the order of `rows`.
 pub(crate) fn folds(target: &Target, rows: &[u32], folds: usize, seed: u64) -> Vec<usize> {
     let positions: Vec<u32> = (0..rows.len() as u32).collect();
-    let own = Target { y: target.take(rows), labels: target.labels.clone() };
+    let own = Target { y: target.take(rows), labels: target.labels.clone(), several: target.several };
     let groups = if target.labels.is_some() { by_class(&own, positions) } else { vec![positions] };
     let mut random = Random::new(seed, FOLD_STREAM);
     let mut fold_of = vec![0; rows.len()];
@@ -84,10 +84,13 @@ pub(crate) fn folds(target: &Target, rows: &[u32], folds: usize, seed: u64) -> V
     fold_of
 }
 
-/// The negative and the positive rows of a binary task.
+/// The rows of each class.
 fn by_class(target: &Target, rows: Vec<u32>) -> Vec<Vec<u32>> {
-    let (positive, negative) = rows.into_iter().partition(|row| target.y[*row as usize] == 1.0);
-    vec![negative, positive]
+    let mut groups = vec![Vec::new(); target.labels.as_ref().map_or(1, Vec::len)];
+    for row in rows {
+        groups[target.y[row as usize] as usize].push(row);
+    }
+    groups
 }
 
 fn by_chance(shares: Shares, groups: Vec<Vec<u32>>, seed: u64) -> Parts {
@@ -154,7 +157,10 @@ fn check_rows(recipe: &Recipe, parts: &Parts) -> Result<(), Error> {
 /// A class that a part lacks can neither be learnt there nor be measured.
 fn check_classes(target: &Target, parts: &Parts) -> Result<(), Error> {
     let Some(labels) = &target.labels else { return Ok(()) };
-    for (part, rows) in parts.named() {
+    // Of many classes a small part may lack one; it cannot be learnt where the training part lacks it.
+    let named = parts.named();
+    let parts = if target.several { &named[..1] } else { &named[..] };
+    for (part, rows) in parts {
         for (class, label) in labels.iter().enumerate() {
             let present = rows.iter().any(|row| target.y[*row as usize] == class as f64);
             if !rows.is_empty() && !present {

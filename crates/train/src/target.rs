@@ -1,5 +1,7 @@
 //! The column to predict: which rows have it, and which class each row is of.
 
+use std::collections::HashMap;
+
 use meuse_core::bundle::Task;
 use meuse_core::recipe::Recipe;
 use meuse_core::schema::{ColumnType, Schema};
@@ -10,10 +12,12 @@ use crate::Error;
 /// The target of every row of a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
-    /// The number to predict, or 0 and 1 (positive) for a binary task; NaN where the cell is missing.
+    /// The number to predict, or the place of the class among `labels`; NaN where the cell is missing.
     pub y: Vec<f64>,
-    /// For a binary task, the two labels: negative, positive.
-    pub labels: Option<[String; 2]>,
+    /// For a binary task, the two labels: negative, positive; for several classes all, ascending.
+    pub labels: Option<Vec<String>>,
+    /// Whether the task is one of several classes, though there may be two.
+    pub several: bool,
 }
 
 impl Target {
@@ -28,11 +32,21 @@ impl Target {
         let values = table.column(name).ok_or_else(missing)?;
         match recipe.task {
             Task::Regression => numbers(name, values),
-            Task::Binary => {
+            Task::Binary | Task::Multiclass => {
                 let column_type = schema.column(name).map_or(ColumnType::Text, |column| column.column_type);
                 classes(recipe, &texts(values, column_type))
             }
         }
+    }
+
+    /// How many numbers a model answers for a row.
+    pub fn outputs(&self) -> usize {
+        self.labels.as_ref().map_or(1, |labels| if labels.len() == 2 && !self.several { 1 } else { labels.len() })
+    }
+
+    /// The classes of the given rows, in that order; only of a task with classes.
+    pub fn classes(&self, rows: &[u32]) -> Vec<u32> {
+        rows.iter().map(|row| self.y[*row as usize] as u32).collect()
     }
 
     /// The rows that have a target, ascending.
@@ -54,6 +68,7 @@ pub(crate) fn texts(values: &Values, column_type: ColumnType) -> Vec<Option<Stri
             let text = |code: &u32| (*code != MISSING).then(|| dictionary[*code as usize].clone());
             codes.iter().map(text).collect()
         }
+        Values::Pictures(pictures) => vec![None; pictures.numbers.len()],
     }
 }
 
@@ -68,7 +83,18 @@ fn numbers(name: &str, values: &Values) -> Result<Target, Error> {
     if numbers.iter().all(|number| number.is_nan()) {
         return Err(Error::input("target", format!("`{name}` has no values"), "choose another target"));
     }
-    Ok(Target { y: numbers.clone(), labels: None })
+    Ok(Target { y: numbers.clone(), labels: None, several: false })
+}
+
+/// Numbers by size, other texts by their letters.
+fn ascending(classes: &[&str]) -> Vec<String> {
+    let mut labels: Vec<String> = classes.iter().map(|class| (*class).to_owned()).collect();
+    let numbers: Option<Vec<f64>> = classes.iter().map(|class| class.parse().ok()).collect();
+    if numbers.is_some_and(|numbers| numbers.iter().all(|number| number.is_finite())) {
+        let number = |text: &String| text.parse::<f64>().unwrap_or_default();
+        labels.sort_by(|a, b| number(a).total_cmp(&number(b)));
+    }
+    labels
 }
 
 fn classes(recipe: &Recipe, cells: &[Option<String>]) -> Result<Target, Error> {
@@ -83,10 +109,17 @@ fn classes(recipe: &Recipe, cells: &[Option<String>]) -> Result<Target, Error> {
             let message = format!("`{name}` is `{class}` in every row, so there is nothing to tell apart");
             return input(message, "choose a column with two values");
         }
+        several if recipe.task == Task::Multiclass => {
+            let labels = ascending(several);
+            let number: HashMap<&str, usize> =
+                labels.iter().enumerate().map(|(at, label)| (label.as_str(), at)).collect();
+            let class = |cell: &Option<String>| cell.as_ref().map_or(f64::NAN, |text| number[text.as_str()] as f64);
+            return Ok(Target { y: cells.iter().map(class).collect(), labels: Some(labels), several: true });
+        }
         [_, _] => {}
         more => {
             let message = format!("`{name}` has {} different values, and a binary task has two", more.len());
-            return input(message, "choose another target, or task = \"regression\"");
+            return input(message, "choose another target, or task = \"multiclass\" or \"regression\"");
         }
     }
     let positive = recipe.positive.as_deref().unwrap_or_default();
@@ -96,6 +129,6 @@ fn classes(recipe: &Recipe, cells: &[Option<String>]) -> Result<Target, Error> {
         return Err(Error::input("positive", format!("`{name}` has no value `{positive}`"), hint));
     };
     let label = |cell: &Option<String>| cell.as_ref().map_or(f64::NAN, |text| f64::from(u8::from(text == positive)));
-    let labels = Some([(*negative).to_owned(), positive.to_owned()]);
-    Ok(Target { y: cells.iter().map(label).collect(), labels })
+    let labels = Some(vec![(*negative).to_owned(), positive.to_owned()]);
+    Ok(Target { y: cells.iter().map(label).collect(), labels, several: false })
 }

@@ -12,7 +12,7 @@ use meuse_store::records::jobs::{self, Ending, JobRow, Lease};
 use meuse_store::records::{datasets, models};
 use serde_json::{Value, json};
 
-use super::outputs::{self, Made, NotCollected, task_word};
+use super::outputs::{self, Made, NotCollected};
 use super::task::{self, Task};
 use super::{LEASE, MAX_ATTEMPTS, events};
 use crate::{App, Error};
@@ -223,7 +223,7 @@ async fn register(app: &App, tx: &mut Tx, job: &JobRow, task: &Task, made: &Made
                 digest: &made.bundle.digest,
                 files: &Value::Object(files).to_string(),
                 dataset: &learnt_from,
-                task: task_word(made.manifest.task),
+                task: made.manifest.task.word(),
                 algorithm: &made.manifest.algorithm,
                 metric: &made.metric,
                 validation: made.validation,

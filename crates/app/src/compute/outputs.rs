@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use meuse_core::api::Preview;
-use meuse_core::bundle::{self, Manifest, Task as Prediction};
+use meuse_core::bundle::{self, Manifest};
 use meuse_core::evaluation::Evaluation;
 use meuse_core::job;
 use meuse_core::media;
@@ -129,14 +129,6 @@ fn digest(files: &BTreeMap<String, Digest>) -> String {
         hasher.update(format!("{name} {digest}\n"));
     }
     hex::encode(hasher.finalize())
-}
-
-/// The word for what a model predicts.
-pub(crate) fn task_word(task: Prediction) -> &'static str {
-    match task {
-        Prediction::Binary => "binary",
-        Prediction::Regression => "regression",
-    }
 }
 
 async fn put(blobs: &Blobs, out: &Path, name: &str) -> Result<Digest, NotCollected> {

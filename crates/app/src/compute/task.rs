@@ -46,7 +46,19 @@ pub(crate) enum Task {
         data: String,
         /// Its schema.
         schema: String,
+        /// Its pictures, where it has some.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        media: Option<TaskMedia>,
     },
+}
+
+/// The pictures of a dataset version, by the digests of their files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TaskMedia {
+    /// Their list.
+    pub(crate) index: String,
+    /// The packs.
+    pub(crate) packs: Vec<String>,
 }
 
 impl Task {

@@ -3,8 +3,9 @@
 use meuse_core::api::{Job, TrainRequest};
 use meuse_core::names::ModelName;
 use meuse_core::recipe;
+use meuse_core::schema::ColumnType;
 
-use super::task::Task;
+use super::task::{Task, TaskMedia};
 use crate::access::{Action, Caller};
 use crate::data::recipe_is_wrong;
 use crate::{App, Error};
@@ -29,7 +30,8 @@ impl App {
         let parsed = recipe::parse(&request.recipe).map_err(|problems| recipe_is_wrong(&problems))?;
         let version = self.find_version(caller, &parsed.recipe.dataset).await?;
         let (schema, profile) = self.schema_and_profile(&version).await?;
-        parsed.check(&schema, Some(&profile)).map_err(|problems| recipe_is_wrong(&problems))?;
+        let plan = parsed.check(&schema, Some(&profile)).map_err(|problems| recipe_is_wrong(&problems))?;
+        let reads_pictures = plan.columns.iter().any(|column| column.column_type == ColumnType::Image);
         let task = Task::Train {
             model,
             recipe: request.recipe,
@@ -37,6 +39,10 @@ impl App {
             version: version.version,
             data: version.contents.data.to_string(),
             schema: version.contents.schema.to_string(),
+            media: version.contents.media.as_ref().filter(|_| reads_pictures).map(|media| TaskMedia {
+                index: media.index.to_string(),
+                packs: media.packs.iter().map(ToString::to_string).collect(),
+            }),
         };
         super::shown(&self.queue(caller, "model.train", &task).await?)
     }

@@ -2,12 +2,14 @@
 //!
 //! What reads and writes files of cells is a job of [`crate::compute`]; no cell is touched here.
 
+mod augment;
 mod export;
 mod import;
 mod media;
 mod recipes;
 mod view;
 
+pub use augment::AugmentRequest;
 pub use export::Export;
 pub use import::ImportRequest;
 pub use media::Medium;

@@ -63,15 +63,16 @@ impl App {
     /// Compares a recipe with its dataset. That the dataset is not there is one of the problems.
     pub async fn recipe_check(&self, caller: &Caller, text: &str) -> Result<RecipeCheck, Error> {
         caller.require(Action::CheckRecipe)?;
-        let problems = match self.problems(caller, text).await {
-            Ok(()) => Vec::new(),
-            Err(Found::Problems(problems)) => problems.0,
+        let (problems, summary) = match self.problems(caller, text).await {
+            Ok(summary) => (Vec::new(), summary),
+            Err(Found::Problems(problems)) => (problems.0, None),
             Err(Found::Error(error)) => return Err(error),
         };
-        Ok(RecipeCheck { valid: problems.is_empty(), problems })
+        Ok(RecipeCheck { valid: problems.is_empty(), problems, summary })
     }
 
-    async fn problems(&self, caller: &Caller, text: &str) -> Result<(), Found> {
+    /// What is wrong; of a network where nothing is, its table.
+    async fn problems(&self, caller: &Caller, text: &str) -> Result<Option<String>, Found> {
         let parsed = recipe::parse(text).map_err(Found::Problems)?;
         let version = match self.find_version(caller, &parsed.recipe.dataset).await {
             Err(Error::NotFound { message, hint }) => {
@@ -80,7 +81,8 @@ impl App {
             other => other.map_err(Found::Error)?,
         };
         let (schema, profile) = self.schema_and_profile(&version).await.map_err(Found::Error)?;
-        parsed.check(&schema, Some(&profile)).map(drop).map_err(Found::Problems)
+        let plan = parsed.check(&schema, Some(&profile)).map_err(Found::Problems)?;
+        Ok(parsed.recipe.network_summary(&plan, &schema))
     }
 }
 

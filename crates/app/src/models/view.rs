@@ -100,6 +100,7 @@ impl App {
 fn summary(row: VersionRow) -> Result<VersionSummary, Error> {
     let task = match row.task.as_str() {
         "binary" => Task::Binary,
+        "multiclass" => Task::Multiclass,
         "regression" => Task::Regression,
         other => return Err(Error::Internal(format!("the record of a version names the task `{other}`"))),
     };

@@ -3,8 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use meuse_core::api::{Prediction, Timings};
-use meuse_core::bundle::Manifest;
+use meuse_core::api::{ClassProbability, Prediction, Timings};
+use meuse_core::bundle::{Manifest, Task};
 use meuse_core::table::Table;
 use meuse_core::tensor::Tensor;
 use meuse_engine::Scores;
@@ -80,12 +80,20 @@ fn refused(error: meuse_prep::Error) -> Error {
 
 fn predictions(loaded: &Loaded, table: &Table, seen: &Transformed, scores: &Scores) -> Result<Vec<Prediction>, Error> {
     let mut predictions = match (&loaded.manifest.labels, &scores.probability) {
+        (Some(labels), Some(probabilities)) if loaded.manifest.task == Task::Multiclass => {
+            told_apart(labels, probabilities)
+        }
         (Some(labels), Some(probabilities)) => classified(loaded, labels, probabilities),
         (None, _) => {
             scores.raw.iter().map(|raw| Prediction { value: Some(f64::from(*raw)), ..Prediction::default() }).collect()
         }
-        (Some(_), None) => return Err(Error::Internal("the model of a binary task answered no probability".into())),
+        (Some(_), None) => {
+            return Err(Error::Internal("the model of a task with classes answered no probability".into()));
+        }
     };
+    if predictions.len() != table.rows {
+        return Err(Error::Internal("the model answered for another number of rows".into()));
+    }
     if let Some(row) = predictions.iter().position(|prediction| !is_finite(prediction)) {
         return Err(Error::Internal(format!("the model answered no number for rows[{row}]")));
     }
@@ -101,12 +109,32 @@ fn predictions(loaded: &Loaded, table: &Table, seen: &Transformed, scores: &Scor
     Ok(predictions)
 }
 
-fn classified(loaded: &Loaded, labels: &[String; 2], probabilities: &[f32]) -> Vec<Prediction> {
+/// The most probable class of several, and all of them.
+fn told_apart(labels: &[String], probabilities: &[f32]) -> Vec<Prediction> {
+    let answer = |row: &[f32]| {
+        let mut classes: Vec<ClassProbability> = labels
+            .iter()
+            .zip(row)
+            .map(|(label, probability)| ClassProbability { label: label.clone(), probability: f64::from(*probability) })
+            .collect();
+        classes.sort_by(|a, b| b.probability.total_cmp(&a.probability));
+        let best = classes.first().cloned();
+        Prediction {
+            label: best.as_ref().map(|best| best.label.clone()),
+            probability: best.map(|best| best.probability),
+            classes,
+            ..Prediction::default()
+        }
+    };
+    probabilities.chunks_exact(labels.len().max(1)).map(answer).collect()
+}
+
+fn classified(loaded: &Loaded, labels: &[String], probabilities: &[f32]) -> Vec<Prediction> {
     let threshold = loaded.manifest.threshold.unwrap_or(0.5);
     let classify = |probability: &f32| {
         let probability = f64::from(*probability);
-        let label = labels[usize::from(probability >= threshold)].clone();
-        Prediction { label: Some(label), probability: Some(probability), ..Prediction::default() }
+        let label = labels.get(usize::from(probability >= threshold)).cloned();
+        Prediction { label, probability: Some(probability), ..Prediction::default() }
     };
     probabilities.iter().map(classify).collect()
 }

@@ -5,7 +5,7 @@
 use meuse_core::bundle::Input;
 use meuse_core::schema::ColumnType;
 use meuse_core::suggest;
-use meuse_core::table::{Column, Table, Values};
+use meuse_core::table::{Column, Pictures, Table, Values};
 use meuse_core::tensor::{Tensor, TensorData};
 use meuse_core::time::days_since_epoch;
 
@@ -75,6 +75,7 @@ fn values(input: &Input, data: TensorData) -> Result<Values, Error> {
     match (input.column_type, data) {
         (ColumnType::Text, TensorData::Text(cells)) => Ok(Values::text(cells.iter().map(Option::as_deref))),
         (ColumnType::Date | ColumnType::Timestamp, TensorData::Text(cells)) => days(input, &cells),
+        (ColumnType::Image, TensorData::Text(cells)) => pictures(input, &cells),
         (ColumnType::Boolean, TensorData::Bool(cells)) => {
             Ok(Values::Number(cells.into_iter().map(f64::from).collect()))
         }
@@ -104,11 +105,22 @@ fn days(input: &Input, cells: &[Option<String>]) -> Result<Values, Error> {
     Ok(Values::Number(cells.iter().enumerate().map(day).collect::<Result<_, _>>()?))
 }
 
+fn pictures(input: &Input, cells: &[Option<String>]) -> Result<Values, Error> {
+    let file = |(row, cell): (usize, &Option<String>)| {
+        let Some(text) = cell else { return Ok(None) };
+        let decoded = meuse_prep::rows::base64_file(text);
+        decoded.map(Some).map_err(|(reason, hint)| Error::invalid(format!("{}[{row}]", input.name), reason, hint))
+    };
+    let files: Vec<Option<Vec<u8>>> = cells.iter().enumerate().map(file).collect::<Result<_, _>>()?;
+    Ok(Values::Pictures(Pictures::in_memory(files)))
+}
+
 fn mismatch(input: &Input, given: &str) -> Error {
     let wanted = match input.column_type {
         ColumnType::Integer | ColumnType::Number => "numbers",
         ColumnType::Boolean => "booleans",
         ColumnType::Text => "text",
+        ColumnType::Image => "pictures as text in base64",
         ColumnType::Date => "dates as text, such as 2026-11-23",
         ColumnType::Timestamp => "instants as text, such as 2026-11-23T10:14:00Z",
     };

@@ -166,6 +166,7 @@ impl Serving {
         let _in_flight = self.statistics.enter();
         let permit = self.limits.admit().await?;
         let loaded = self.load(version).await?;
+        check_numbers(rows, loaded.session.width())?;
         let (predictions, mut timings) = if loaded.costs.is_small(rows) {
             answer::compute(&loaded, given)?
         } else {
@@ -188,6 +189,22 @@ impl Serving {
         }
         Ok(())
     }
+}
+
+/// The most numbers that the rows of one call become: 128 MiB. A picture of a few hundred bytes may become a hundred
+/// thousand numbers.
+const MOST_NUMBERS: usize = 1 << 25;
+
+fn check_numbers(rows: usize, features: usize) -> Result<(), Error> {
+    let most = MOST_NUMBERS / features.max(1);
+    if rows > most.max(1) {
+        return Err(Error::TooLarge(format!(
+            "{rows} rows are more than the {} that one call may bring to this model, which sees {features} numbers of \
+             each: split them over several calls",
+            most.max(1)
+        )));
+    }
+    Ok(())
 }
 
 /// Computes on a thread that may block. The permit goes along, since the thread computes on when the caller hangs up.

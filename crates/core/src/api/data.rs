@@ -171,4 +171,7 @@ pub struct RecipeCheck {
     pub valid: bool,
     /// What is wrong.
     pub problems: Vec<crate::recipe::Problem>,
+    /// Of a network that can be trained: its layers, shapes, parameters and estimated memory, as a table for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
 }

@@ -29,12 +29,15 @@ pub struct PredictResponse {
 /// The answer for one row.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Prediction {
-    /// The predicted class, for a binary task.
+    /// The predicted class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// The probability of the positive class, for a binary task.
+    /// The probability of the positive class, for a binary task; of the predicted one, for several classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
+    /// For several classes, all of them with their probabilities, the most probable first, at most 1000.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassProbability>,
     /// The predicted number, for a regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
@@ -44,6 +47,15 @@ pub struct Prediction {
     /// What was done about missing and unknown values, as the recipe says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+}
+
+/// A class and how probable it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ClassProbability {
+    /// The class.
+    pub label: String,
+    /// Its probability.
+    pub probability: f64,
 }
 
 /// A value that needed a rule.

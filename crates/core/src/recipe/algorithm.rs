@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::network::Network;
+
 /// How the model is learnt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
@@ -18,6 +20,8 @@ pub enum Algorithm {
     /// Gradient-boosted trees by LightGBM.
     // Its table may be long, so it is boxed.
     Lightgbm(Box<Lightgbm>),
+    /// A neural network, by libtorch; needs `meuse-deep`.
+    Network(Box<Network>),
 }
 
 impl Algorithm {
@@ -28,6 +32,7 @@ impl Algorithm {
             Self::LinearRegression(_) => "linear_regression",
             Self::Scorecard(_) => "scorecard",
             Self::Lightgbm(_) => "lightgbm",
+            Self::Network(_) => "network",
         }
     }
 }

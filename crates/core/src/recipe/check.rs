@@ -1,14 +1,18 @@
 //! A recipe against the columns of its dataset: what each column's treatment is, or what is wrong.
 
+use super::network::{FEATURES, Network, NetworkInput};
 use super::{
-    Algorithm, Capacity, ColumnRule, Encode, Fill, Impute, MetricName, NumericEncode, NumericImpute, Parsed, Problem,
-    Problems, Recipe, Shares, Split, TextEncode, TextImpute, Tfidf, TreatAs, Unknown,
+    Algorithm, Augmentation, Capacity, ColumnRule, Encode, Fill, ImageRule, Impute, MetricName, NumericEncode,
+    NumericImpute, Parsed, Problem, Problems, Recipe, Sequence, Shares, Split, TextEncode, TextImpute, Tfidf, TreatAs,
+    Unknown,
 };
 use crate::bundle::Task;
 use crate::profile::Profile;
 use crate::schema::{ColumnSchema, ColumnType, MAX_CATEGORIES, Schema};
 use crate::suggest;
 
+/// The most classes of a task.
+pub(super) const MAX_CLASSES: u64 = 1000;
 /// The most bins of a column where a recipe does not say.
 pub(super) const DEFAULT_BINS: u32 = 5;
 
@@ -70,6 +74,84 @@ pub enum Treatment {
         /// How.
         tfidf: Tfidf,
     },
+    /// As sequences of word ids.
+    Sequence {
+        /// Whether a row without a text is refused; otherwise it counts as an empty one.
+        refuse_missing: bool,
+        /// How.
+        sequence: Sequence,
+    },
+    /// As pictures; a row without one is refused.
+    Picture {
+        /// How.
+        image: ImageRule,
+        /// What may happen to those of the training part.
+        augmentation: Augmentation,
+    },
+}
+
+impl Treatment {
+    /// Where a column stands among those that a network reads: numbers first, which are one input.
+    fn place(&self) -> u8 {
+        match self {
+            Self::Text { encode: TextEncode::Embedding, .. } => 1,
+            Self::Numeric { .. } | Self::Text { .. } | Self::LongText { .. } => 0,
+            Self::Sequence { .. } => 2,
+            Self::Picture { .. } => 3,
+        }
+    }
+}
+
+impl Plan {
+    /// How many features the columns make, at most: a category that only other rows hold makes none.
+    pub fn width(&self, schema: &Schema) -> usize {
+        let one = |column: &PlannedColumn| match &column.treatment {
+            Treatment::Text { encode: TextEncode::OneHot, .. } => {
+                let categories = schema.column(&column.name).and_then(|column| column.categories.as_ref());
+                categories.map_or(1, |categories| categories.len().max(1))
+            }
+            Treatment::Numeric { encode: NumericEncode::QuantileBins, bins, .. } => *bins as usize,
+            Treatment::Sequence { sequence, .. } => sequence.length as usize,
+            Treatment::Picture { image, .. } => image.count(),
+            _ => 1,
+        };
+        self.columns.iter().map(one).sum()
+    }
+
+    /// The parameter of the law by which pictures of a batch are mixed; 0: they are not.
+    pub fn mix_up(&self) -> f64 {
+        let of = |column: &PlannedColumn| match &column.treatment {
+            Treatment::Picture { augmentation, .. } => augmentation.mix_up,
+            _ => 0.0,
+        };
+        self.columns.iter().map(of).fold(0.0, f64::max)
+    }
+
+    /// What a network reads of these columns, at most: see [`Plan::width`].
+    pub fn network_inputs(&self, schema: &Schema) -> Vec<NetworkInput> {
+        let numbers = Self { columns: self.columns.iter().filter(|c| c.treatment.place() == 0).cloned().collect() };
+        let mut inputs = Vec::new();
+        if !numbers.columns.is_empty() {
+            inputs.push(NetworkInput::new(FEATURES, &[numbers.width(schema)], None));
+        }
+        for column in &self.columns {
+            let name = column.name.as_str();
+            match &column.treatment {
+                Treatment::Text { encode: TextEncode::Embedding, .. } => {
+                    let known = schema.column(name).and_then(|column| column.categories.as_ref()).map_or(0, Vec::len);
+                    inputs.push(NetworkInput::new(name, &[1], Some(known as u32 + 1)));
+                }
+                Treatment::Sequence { sequence, .. } => {
+                    inputs.push(NetworkInput::new(name, &[sequence.length as usize], Some(sequence.vocabulary)));
+                }
+                Treatment::Picture { image, .. } => {
+                    inputs.push(NetworkInput { name: name.into(), shape: image.shape().to_vec(), ids: None });
+                }
+                _ => {}
+            }
+        }
+        inputs
+    }
 }
 
 impl Parsed {
@@ -97,11 +179,23 @@ pub fn check(recipe: &Recipe, schema: &Schema, profile: Option<&Profile>) -> Res
     checker.metric_and_algorithm();
     checker.split();
     checker.lightgbm();
-    let columns = checker.features();
+    let mut columns = checker.features();
+    if matches!(recipe.algorithm, Algorithm::Network(_)) {
+        columns.sort_by_key(|column| column.treatment.place());
+    }
     if checker.problems.is_empty() && columns.is_empty() {
         checker.report("drop", "no column is left to learn from".into(), "drop fewer columns".into());
     }
-    if checker.problems.is_empty() { Ok(Plan { columns }) } else { Err(Problems(checker.problems)) }
+    let plan = Plan { columns };
+    checker.network(&plan);
+    if checker.problems.is_empty() { Ok(plan) } else { Err(Problems(checker.problems)) }
+}
+
+/// A layer's place among those that the recipe wrote: `added` ones stand before them.
+fn counted_back(field: &str, added: usize) -> String {
+    let parts = field.strip_prefix("layers[").and_then(|rest| rest.split_once(']'));
+    let moved = parts.and_then(|(number, rest)| Some((number.parse::<usize>().ok()?.checked_sub(added)?, rest)));
+    moved.map_or_else(|| field.to_owned(), |(number, rest)| format!("layers[{number}]{rest}"))
 }
 
 struct Checker<'a> {
@@ -130,6 +224,9 @@ impl Checker<'_> {
         for (index, column) in recipe.drop.iter().enumerate() {
             self.exists(&format!("drop[{index}]"), column);
         }
+        for (index, column) in recipe.keep.iter().enumerate() {
+            self.exists(&format!("keep[{index}]"), column);
+        }
         for column in recipe.preprocessing.columns.keys() {
             self.exists(&format!("preprocessing.columns.{column}"), column);
         }
@@ -147,6 +244,7 @@ impl Checker<'_> {
         match recipe.task {
             Task::Regression => self.regression_target(column),
             Task::Binary => self.binary_target(column),
+            Task::Multiclass => self.several_classes(column),
         }
         let threshold = recipe.threshold;
         if !(0.0..=1.0).contains(&threshold) {
@@ -199,6 +297,25 @@ impl Checker<'_> {
         }
     }
 
+    fn several_classes(&mut self, column: &ColumnSchema) {
+        if self.recipe.positive.is_some() {
+            self.report("positive", "a task of several classes has no positive one".into(), "remove the line".into());
+        }
+        if column.column_type == ColumnType::Image {
+            self.report("target", "a picture cannot be predicted".into(), "name the column of labels".into());
+        }
+        let distinct = self.profile.and_then(|profile| profile.column(&column.name)).map(|column| column.distinct);
+        let Some(count) = distinct else { return };
+        if count < 2 {
+            let message = format!("`{}` has one class only, so there is nothing to tell apart", column.name);
+            self.report("target", message, "choose a column with several values".into());
+        } else if count > MAX_CLASSES {
+            let message =
+                format!("`{}` has {count} different values, and at most {MAX_CLASSES} can be told apart", column.name);
+            self.report("target", message, "choose another target, or task = \"regression\"".into());
+        }
+    }
+
     /// The values of a column that has few: from the profile's most frequent values.
     fn classes(&self, column: &str) -> Vec<String> {
         let profile = self.profile.and_then(|profile| profile.column(column));
@@ -221,12 +338,14 @@ impl Checker<'_> {
         let fits = match recipe.algorithm {
             Algorithm::LogisticRegression(_) | Algorithm::Scorecard(_) => recipe.task == Task::Binary,
             Algorithm::LinearRegression(_) => recipe.task == Task::Regression,
-            Algorithm::Lightgbm(_) => true,
+            Algorithm::Lightgbm(_) => recipe.task != Task::Multiclass,
+            Algorithm::Network(_) => true,
         };
         if !fits {
             let (task, other) = match recipe.task {
-                Task::Binary => ("binary", "`logistic_regression`, `scorecard` or `lightgbm`"),
-                Task::Regression => ("regression", "`linear_regression` or `lightgbm`"),
+                Task::Binary => ("binary", "`logistic_regression`, `scorecard`, `lightgbm` or `network`"),
+                Task::Multiclass => ("multiclass", "`network`"),
+                Task::Regression => ("regression", "`linear_regression`, `lightgbm` or `network`"),
             };
             let message = format!("`{}` cannot do a {task} task", recipe.algorithm.name());
             self.report("algorithm.name", message, format!("use {other}"));
@@ -311,7 +430,9 @@ impl Checker<'_> {
             _ => None,
         };
         let is_feature = |name: &str| {
-            name != recipe.target && Some(name) != split_column && !recipe.drop.iter().any(|drop| drop == name)
+            let kept = recipe.keep.is_empty() || recipe.keep.iter().any(|keep| keep == name);
+            let dropped = recipe.drop.iter().any(|drop| drop == name);
+            name != recipe.target && Some(name) != split_column && kept && !dropped
         };
         let schema = self.schema;
         let columns = schema.columns.iter().filter(|column| is_feature(&column.name));
@@ -322,6 +443,16 @@ impl Checker<'_> {
         let none = ColumnRule::default();
         let rule = self.recipe.preprocessing.columns.get(&column.name).unwrap_or(&none);
         let field = format!("preprocessing.columns.{}", column.name);
+        if column.column_type == ColumnType::Image || rule.encode == Some(Encode::Image) {
+            let treatment = self.picture(column, rule, &field)?;
+            return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
+        }
+        for (name, given) in [("image", rule.image.is_some()), ("augmentation", rule.augmentation.is_some())] {
+            if given {
+                let message = format!("`{}` holds no pictures", column.name);
+                self.report(&format!("{field}.{name}"), message, "remove it".into());
+            }
+        }
         let as_text = match rule.treat_as {
             Some(treat) => treat == TreatAs::Text,
             None => !column.column_type.is_numeric(),
@@ -339,6 +470,14 @@ impl Checker<'_> {
             let treatment = self.long_text(column, rule, &field)?;
             return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
         }
+        if rule.encode == Some(Encode::Sequence) {
+            let treatment = self.sequence(column, rule, &field)?;
+            return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
+        }
+        if rule.sequence.is_some() {
+            let hint = "add encode = \"sequence\", or remove it".into();
+            self.report(&format!("{field}.sequence"), "it belongs to encode = \"sequence\"".into(), hint);
+        }
         if rule.tfidf.is_some() {
             let hint = "add encode = \"tfidf\", or remove it".into();
             self.report(&format!("{field}.tfidf"), "it belongs to encode = \"tfidf\"".into(), hint);
@@ -355,7 +494,7 @@ impl Checker<'_> {
             Some(Encode::Standardise) => Some(NumericEncode::Standardise),
             Some(Encode::QuantileBins) => Some(NumericEncode::QuantileBins),
             Some(Encode::Woe) => Some(NumericEncode::Woe),
-            Some(Encode::OneHot | Encode::Ordinal | Encode::Tfidf) => {
+            Some(_) => {
                 let hint = "use `none`, `standardise`, `quantile_bins` or `woe`, or add treat_as = \"text\"".into();
                 self.report(&format!("{field}.encode"), "this is an encoding of text".into(), hint);
                 return None;
@@ -395,10 +534,14 @@ impl Checker<'_> {
         };
         self.fill(field, impute == NumericImpute::Constant, fill.is_some_and(f64::is_finite));
         self.encoding(field, encode == NumericEncode::Woe, encode == NumericEncode::Woe);
-        let linear = matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_));
-        if linear && impute == NumericImpute::Keep && !binned {
+        let sums = self.sums();
+        if sums && impute == NumericImpute::Keep && !binned {
             let hint = "use impute = \"median\", or encode = \"quantile_bins\"".into();
-            self.report(&format!("{field}.impute"), "a linear model cannot keep missing numbers".into(), hint);
+            self.report(
+                &format!("{field}.impute"),
+                "a linear model or a network cannot keep missing numbers".into(),
+                hint,
+            );
         }
         if let Some(breaks) = &rule.breaks {
             self.breaks(field, breaks, binned);
@@ -414,8 +557,9 @@ impl Checker<'_> {
             Some(Encode::OneHot) => Some(TextEncode::OneHot),
             Some(Encode::Ordinal) => Some(TextEncode::Ordinal),
             Some(Encode::Woe) => Some(TextEncode::Woe),
+            Some(Encode::Embedding) => Some(TextEncode::Embedding),
             Some(_) => {
-                let hint = "use `one_hot`, `ordinal`, `woe` or `tfidf`".into();
+                let hint = "use `one_hot`, `ordinal`, `embedding`, `woe`, `tfidf` or `sequence`".into();
                 self.report(&format!("{field}.encode"), "this is an encoding of numbers".into(), hint);
                 return None;
             }
@@ -441,6 +585,10 @@ impl Checker<'_> {
             _ => TextEncode::OneHot,
         };
         let encode = encode.unwrap_or(default_encode);
+        if encode == TextEncode::Embedding && !matches!(self.recipe.algorithm, Algorithm::Network(_)) {
+            let message = format!("`{}` learns no vectors of categories", self.recipe.algorithm.name());
+            self.report(&format!("{field}.encode"), message, "use `one_hot`, or name = \"network\"".into());
+        }
         let impute = impute.unwrap_or(TextImpute::Keep);
         let fill = match &rule.fill {
             Some(Fill::Text(text)) => Some(text.clone()),
@@ -449,10 +597,14 @@ impl Checker<'_> {
         };
         self.fill(field, impute == TextImpute::Constant, fill.is_some());
         self.encoding(field, encode == TextEncode::Woe, encode == TextEncode::Woe);
-        let linear = matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_));
-        if linear && encode == TextEncode::Ordinal && impute == TextImpute::Keep {
+        let sums = self.sums();
+        if sums && encode == TextEncode::Ordinal && impute == TextImpute::Keep {
             let hint = "use impute = \"most_frequent\", or encode = \"one_hot\"".into();
-            self.report(&format!("{field}.impute"), "a linear model cannot keep a missing code".into(), hint);
+            self.report(
+                &format!("{field}.impute"),
+                "a linear model or a network cannot keep a missing code".into(),
+                hint,
+            );
         }
         if !column.column_type.is_numeric() && column.categories.is_none() && rule.groups.is_none() {
             let message =
@@ -477,6 +629,103 @@ impl Checker<'_> {
         })
     }
 
+    fn sequence(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
+        if column.column_type.is_numeric() {
+            let message =
+                format!("`{}` is a {} column, and a sequence reads texts", column.name, column.column_type.word());
+            self.report(&format!("{field}.encode"), message, "choose a text column, or another encoding".into());
+            return None;
+        }
+        self.only_networks(column);
+        self.strangers(rule, field, "sequence", rule.tfidf.is_some());
+        if !matches!(rule.impute, None | Some(Impute::Keep | Impute::Refuse)) {
+            let message = "a missing text is an empty one, or refused".into();
+            self.report(&format!("{field}.impute"), message, "use `keep` or `refuse`".into());
+        }
+        let sequence = rule.sequence.clone().unwrap_or_default();
+        Some(Treatment::Sequence { refuse_missing: rule.impute == Some(Impute::Refuse), sequence })
+    }
+
+    fn picture(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
+        if column.column_type != ColumnType::Image {
+            let message = format!("`{}` is a {} column, and holds no pictures", column.name, column.column_type.word());
+            self.report(
+                &format!("{field}.encode"),
+                message,
+                "import the pictures themselves: `meuse data import`".into(),
+            );
+            return None;
+        }
+        self.only_networks(column);
+        self.strangers(rule, field, "image", rule.tfidf.is_some() || rule.sequence.is_some());
+        if !matches!(rule.encode, None | Some(Encode::Image)) {
+            let message = format!("`{}` holds pictures", column.name);
+            self.report(&format!("{field}.encode"), message, "use encode = \"image\"".into());
+        }
+        if !matches!(rule.impute, None | Some(Impute::Refuse)) {
+            let message = "nothing stands in for a picture".into();
+            self.report(&format!("{field}.impute"), message, "remove the line: rows without one are refused".into());
+        }
+        let Some(image) = rule.image.clone() else {
+            let hint = format!("add [{field}.image] with width = 28 and height = 28, say");
+            self.report(&format!("{field}.image"), "it says nothing of the size that the model sees".into(), hint);
+            return None;
+        };
+        let channels = image.colour.channels();
+        for (name, values) in [("mean", &image.mean), ("deviation", &image.deviation)] {
+            let usable = values.iter().all(|value| value.is_finite() && (name == "mean" || *value != 0.0));
+            if !values.is_empty() && (values.len() != channels || !usable) {
+                let message = format!("it has {} numbers", values.len());
+                let hint = format!("write {channels} finite ones, one per channel; no deviation is 0");
+                self.report(&format!("{field}.image.{name}"), message, hint);
+            }
+        }
+        let augmentation = rule.augmentation.clone().unwrap_or_default();
+        for problem in augmentation.problems() {
+            self.report(
+                &format!("{field}.augmentation.{}", problem.field),
+                problem.reason,
+                "choose one in between".into(),
+            );
+        }
+        if augmentation.mix_up > 0.0 && self.recipe.task != Task::Multiclass {
+            let message = "labels are mixed between several classes only".into();
+            self.report(
+                &format!("{field}.augmentation.mix_up"),
+                message,
+                "remove it, or use task = \"multiclass\"".into(),
+            );
+        }
+        Some(Treatment::Picture { image, augmentation })
+    }
+
+    fn only_networks(&mut self, column: &ColumnSchema) {
+        if matches!(self.recipe.algorithm, Algorithm::Network(_)) {
+            return;
+        }
+        let what = if column.column_type == ColumnType::Image { "pictures" } else { "sequences of words" };
+        let message = format!("`{}` cannot learn from {what}", self.recipe.algorithm.name());
+        self.report("algorithm.name", message, format!("use `network`, or drop `{}`", column.name));
+    }
+
+    /// Rules that mean nothing for an encoding.
+    fn strangers(&mut self, rule: &ColumnRule, field: &str, encode: &str, others: bool) {
+        let strangers = [
+            ("fill", rule.fill.is_some()),
+            ("unknown", rule.unknown.is_some()),
+            ("bins", rule.bins.is_some()),
+            ("breaks", rule.breaks.is_some()),
+            ("groups", rule.groups.is_some()),
+            ("order", rule.order.is_some()),
+            ("tfidf", others && rule.tfidf.is_some()),
+            ("sequence", others && rule.sequence.is_some()),
+        ];
+        for (name, _) in strangers.into_iter().filter(|(_, given)| *given) {
+            let message = format!("it means nothing for encode = \"{encode}\"");
+            self.report(&format!("{field}.{name}"), message, "remove it".into());
+        }
+    }
+
     fn long_text(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
         let encode = format!("{field}.encode");
         if column.column_type.is_numeric() {
@@ -489,18 +738,7 @@ impl Checker<'_> {
             let name = if self.recipe.task == Task::Binary { "logistic_regression" } else { "linear_regression" };
             self.report("algorithm.name", message, format!("use `{name}`, or drop `{}`", column.name));
         }
-        let strangers = [
-            ("fill", rule.fill.is_some()),
-            ("unknown", rule.unknown.is_some()),
-            ("bins", rule.bins.is_some()),
-            ("breaks", rule.breaks.is_some()),
-            ("groups", rule.groups.is_some()),
-            ("order", rule.order.is_some()),
-        ];
-        for (name, _) in strangers.into_iter().filter(|(_, given)| *given) {
-            let message = "it means nothing for encode = \"tfidf\"".into();
-            self.report(&format!("{field}.{name}"), message, "remove it".into());
-        }
+        self.strangers(rule, field, "tfidf", rule.sequence.is_some());
         if !matches!(rule.impute, None | Some(Impute::Keep | Impute::Refuse)) {
             let message = "a missing text is an empty one, or refused".into();
             self.report(&format!("{field}.impute"), message, "use `keep` or `refuse`".into());
@@ -525,6 +763,58 @@ impl Checker<'_> {
         Some(Treatment::LongText { refuse_missing: rule.impute == Some(Impute::Refuse), tfidf })
     }
 
+    /// Whether the model adds up its features, so that a missing one would leave nothing.
+    fn sums(&self) -> bool {
+        matches!(
+            self.recipe.algorithm,
+            Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_) | Algorithm::Network(_)
+        )
+    }
+
+    /// How many numbers a network answers; nothing where the classes are not known before they are read.
+    fn outputs(&self) -> Option<usize> {
+        if self.recipe.task != Task::Multiclass {
+            return Some(1);
+        }
+        let column = self.schema.column(&self.recipe.target)?;
+        column.categories.as_ref().map(Vec::len).or_else(|| {
+            let profile = self.profile?.column(&self.recipe.target)?;
+            Some(profile.distinct as usize)
+        })
+    }
+
+    /// The layers, with as many features as the columns make at most.
+    fn network(&mut self, plan: &Plan) {
+        let Algorithm::Network(network) = &self.recipe.algorithm else { return };
+        let loss = network.loss_of(self.recipe.task);
+        if loss != Network::usual_loss(self.recipe.task) {
+            let task = self.recipe.task.word();
+            let hint = "leave `loss` out".into();
+            self.report("algorithm.loss", format!("this loss does not fit a {task} task"), hint);
+            return;
+        }
+        if network.early_stopping.is_some()
+            && matches!(self.recipe.split, Split::Random(Shares { validation, .. }) | Split::Stratified(Shares { validation, .. }) if validation <= 0.0)
+        {
+            let message = "without a validation part there is nothing to stop by".into();
+            self.report("algorithm.early_stopping", message, "write split.validation = 0.2".into());
+        }
+        if plan.columns.is_empty() {
+            return;
+        }
+        let given = plan.network_inputs(self.schema);
+        let outputs = self.outputs();
+        let Some(outputs) = outputs else { return };
+        let prepared = network.prepared(&given);
+        let added = prepared.layers.len() - network.layers.len();
+        if let Err(problems) = prepared.graph(&given, outputs, loss) {
+            for mut problem in problems {
+                problem.field = counted_back(&problem.field, added);
+                self.report(&format!("algorithm.{}", problem.field), problem.message, problem.hint);
+            }
+        }
+    }
+
     fn fill(&mut self, field: &str, constant: bool, given: bool) {
         if constant && !given {
             self.report(&format!("{field}.fill"), "impute = \"constant\" needs a value".into(), "add fill = …".into());
@@ -532,7 +822,7 @@ impl Checker<'_> {
     }
 
     fn encoding(&mut self, field: &str, is_woe: bool, allowed_for_scorecard: bool) {
-        if is_woe && self.recipe.task == Task::Regression {
+        if is_woe && self.recipe.task != Task::Binary {
             let hint = "use `quantile_bins` or `one_hot`".into();
             self.report(&format!("{field}.encode"), "weight of evidence needs two classes".into(), hint);
         }

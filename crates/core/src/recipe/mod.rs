@@ -8,9 +8,11 @@ mod check;
 mod document;
 mod edit;
 mod edit_json;
+mod image;
 pub mod network;
 mod parse;
 mod starter;
+mod starter_pictures;
 mod text;
 mod unique;
 mod validate;
@@ -23,12 +25,14 @@ use serde::{Deserialize, Serialize};
 pub use algorithm::{Algorithm, Capacity, ClassWeight, Lightgbm, Linear, Monotone, ScorecardParameters};
 pub use check::{Plan, PlannedColumn, Treatment, check};
 pub use edit::{EditError, edit};
+pub use image::{Augmentation, BadSetting, Colour, Filter, ImageRule, Mode, PictureFill};
 pub use parse::{Parsed, Problem, Problems, Reading, parse, read};
 pub use starter::{StarterOptions, starter};
-pub use text::{Normalise, Tfidf, Tokens};
+pub use text::{Normalise, Sequence, Side, Tfidf, Tokens};
 
 use crate::bundle::Task;
 use crate::names::DatasetRef;
+use crate::schema::Schema;
 
 /// A recipe, as its author means it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +51,11 @@ pub struct Recipe {
     /// Columns to leave out.
     #[serde(default)]
     pub drop: Vec<String>,
-    /// The metric by which versions are chosen. Default: `roc_auc` for a binary task, `rmse` for regression.
+    /// The only columns to learn from; without any, all that `drop` leaves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
+    /// The metric by which versions are chosen. Default: `roc_auc` for a binary task, `accuracy` for several classes,
+    /// `rmse` for regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<MetricName>,
     /// For a binary task: at or above this probability the label is the positive one.
@@ -76,10 +84,22 @@ fn default_seed() -> u64 {
 }
 
 impl Recipe {
+    /// Of a network: its layers, shapes, parameters and estimated memory, as a table for people.
+    pub fn network_summary(&self, plan: &Plan, schema: &Schema) -> Option<String> {
+        let Algorithm::Network(network) = &self.algorithm else { return None };
+        let classes = schema.column(&self.target).and_then(|column| column.categories.as_ref()).map_or(2, Vec::len);
+        let outputs = if self.task == Task::Multiclass { classes } else { 1 };
+        let given = plan.network_inputs(schema);
+        let network = network.prepared(&given);
+        let graph = network.graph(&given, outputs, network.loss_of(self.task)).ok()?;
+        Some(graph.summary(&network))
+    }
+
     /// The metric by which versions are chosen.
     pub fn chosen_metric(&self) -> MetricName {
         self.metric.unwrap_or(match self.task {
             Task::Binary => MetricName::RocAuc,
+            Task::Multiclass => MetricName::Accuracy,
             Task::Regression => MetricName::Rmse,
         })
     }
@@ -109,6 +129,13 @@ pub enum MetricName {
     Brier,
     /// Mean negative log-likelihood, natural logarithm.
     LogLoss,
+    /// Share of rows whose label is among the five most probable ones.
+    #[serde(rename = "top_5_accuracy")]
+    Top5Accuracy,
+    /// Mean of the classes' F1, each class weighing the same.
+    MacroF1,
+    /// Mean of the classes' F1, each class weighing as many as it has rows.
+    WeightedF1,
     /// Root of the mean squared error.
     Rmse,
     /// Mean absolute error.
@@ -133,6 +160,9 @@ impl MetricName {
         Self::Recall,
         Self::F1,
     ];
+    /// All metrics of a task of several classes, in the order they are shown.
+    pub const MULTICLASS: [Self; 5] =
+        [Self::Accuracy, Self::Top5Accuracy, Self::MacroF1, Self::WeightedF1, Self::LogLoss];
     /// All metrics of a regression, in the order they are shown.
     pub const REGRESSION: [Self; 4] = [Self::Rmse, Self::Mae, Self::Mape, Self::R2];
 
@@ -140,6 +170,7 @@ impl MetricName {
     pub fn of(task: Task) -> &'static [Self] {
         match task {
             Task::Binary => &Self::BINARY,
+            Task::Multiclass => &Self::MULTICLASS,
             Task::Regression => &Self::REGRESSION,
         }
     }
@@ -157,6 +188,9 @@ impl MetricName {
             Self::Gini => "gini",
             Self::Brier => "brier",
             Self::LogLoss => "log_loss",
+            Self::Top5Accuracy => "top_5_accuracy",
+            Self::MacroF1 => "macro_f1",
+            Self::WeightedF1 => "weighted_f1",
             Self::Rmse => "rmse",
             Self::Mae => "mae",
             Self::Mape => "mape",
@@ -347,6 +381,8 @@ pub enum TextEncode {
     OneHot,
     /// A code per category, in ascending order of the text; LightGBM treats it as a category, linear models as a number.
     Ordinal,
+    /// A learnt vector per category; networks only. Missing and unknown ones have a vector of their own.
+    Embedding,
     /// The weight of evidence of the category's bin; needs a binary task.
     Woe,
 }
@@ -374,8 +410,8 @@ pub struct ColumnRule {
     /// The number or text for `impute = "constant"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<Fill>,
-    /// What the model sees: `none`, `standardise`, `quantile_bins`, `woe`, `one_hot`, `ordinal`,
-    /// or `tfidf` for a column of long texts.
+    /// What the model sees: `none`, `standardise`, `quantile_bins`, `woe`, `one_hot`, `ordinal`; `embedding`, a learnt
+    /// vector per category (networks); `tfidf` or `sequence` for a column of long texts; `image` for pictures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encode: Option<Encode>,
     /// What happens to a text that the training part does not hold.
@@ -397,6 +433,15 @@ pub struct ColumnRule {
     /// How a long text becomes weights of terms, for `encode = "tfidf"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tfidf: Option<Tfidf>,
+    /// How a long text becomes a sequence of word ids, for `encode = "sequence"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<Sequence>,
+    /// How a picture becomes numbers, for `encode = "image"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageRule>,
+    /// What may happen to pictures of the training part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub augmentation: Option<Augmentation>,
     /// Whether only the first row of those that hold the same text is used, and none where a binary target contradicts
     /// itself between them. The job says how many rows were left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -449,6 +494,12 @@ pub enum Encode {
     Ordinal,
     /// Weights of the terms of a long text.
     Tfidf,
+    /// The ids of the words of a long text, in order.
+    Sequence,
+    /// A learnt vector per category.
+    Embedding,
+    /// The numbers of a picture.
+    Image,
 }
 
 /// A number or a text.

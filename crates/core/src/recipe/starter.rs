@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::check::MAX_CLASSES;
 use super::{Problem, Problems};
 use crate::bundle::Task;
-use crate::profile::{ColumnProfile, Profile, TextProfile};
-use crate::schema::{ColumnType, Schema};
+use crate::profile::{ColumnProfile, ImagesProfile, Profile, TextProfile};
+use crate::schema::{ColumnSchema, ColumnType, Schema};
 use crate::suggest;
 
 /// A text column with more distinct values than this is left out: it is more of a name than of a category.
@@ -47,6 +48,10 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
     let target = profile.column(&options.target).ok_or_else(|| {
         problem("target", format!("the profile has no column `{}`", options.target), "import the data again".into())
     })?;
+    let picture = schema.columns.iter().find(|column| column.column_type == ColumnType::Image);
+    if let (Some(picture), Some(images)) = (picture, &profile.images) {
+        return pictures(options, picture, target, (profile, images));
+    }
     let task = task_of(target).map_err(|message| problem("target", message, "choose another target".into()))?;
     let is_feature = |name: &str| name != options.target && Some(name) != options.split_column.as_deref();
     let reads_texts = profile.columns.iter().any(|column| column.text.is_some() && is_feature(&column.name));
@@ -85,6 +90,39 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
     Ok(draft.write())
 }
 
+/// A first recipe for pictures, which only networks learn from.
+fn pictures(
+    options: &StarterOptions,
+    picture: &ColumnSchema,
+    target: &ColumnProfile,
+    (profile, images): (&Profile, &ImagesProfile),
+) -> Result<String, Problems> {
+    let problem = |field: &str, message: String, hint: &str| {
+        Problems(vec![Problem { line: None, field: field.into(), message, hint: hint.into() }])
+    };
+    if let Some(algorithm) = options.algorithm.as_deref().filter(|algorithm| *algorithm != "network") {
+        let message = format!("`{algorithm}` cannot learn from pictures");
+        return Err(problem("algorithm", message, "use `network`"));
+    }
+    let numeric = matches!(target.column_type, ColumnType::Integer | ColumnType::Number);
+    let task = match target.distinct {
+        0 | 1 => {
+            return Err(problem(
+                "target",
+                format!("`{}` has fewer than two values", target.name),
+                "choose another target",
+            ));
+        }
+        count if count <= MAX_CLASSES => Task::Multiclass,
+        _ if numeric => Task::Regression,
+        count => {
+            let message = format!("`{}` has {count} texts: too many classes, and no number", target.name);
+            return Err(problem("target", message, "choose another target"));
+        }
+    };
+    Ok(super::starter_pictures::write(options, &picture.name, task, profile, images))
+}
+
 fn task_of(target: &ColumnProfile) -> Result<Task, String> {
     match target.distinct {
         0 | 1 => Err(format!("`{}` has fewer than two values", target.name)),
@@ -109,11 +147,11 @@ fn positive_of(target: &ColumnProfile, asked: Option<&str>, task: Task) -> Resul
 }
 
 /// How values of a split column that mean the training, validation and test part begin.
-const TRAINING: [&str; 1] = ["train"];
-const VALIDATION: [&str; 3] = ["valid", "dev", "eval"];
-const TEST: [&str; 3] = ["test", "holdout", "hold-out"];
+pub(super) const TRAINING: [&str; 1] = ["train"];
+pub(super) const VALIDATION: [&str; 3] = ["valid", "dev", "eval"];
+pub(super) const TEST: [&str; 3] = ["test", "holdout", "hold-out"];
 
-fn means(value: &str, beginnings: &[&str]) -> bool {
+pub(super) fn means(value: &str, beginnings: &[&str]) -> bool {
     let value = value.to_lowercase();
     beginnings.iter().any(|beginning| value.starts_with(beginning))
 }
@@ -166,7 +204,7 @@ struct Draft<'a> {
     positive: Option<String>,
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
@@ -183,6 +221,7 @@ impl Draft<'_> {
     fn head(&self, text: &mut String) {
         let (task, metric) = match self.task {
             Task::Binary => ("binary", "roc_auc"),
+            Task::Multiclass => ("multiclass", "accuracy"),
             Task::Regression => ("regression", "rmse"),
         };
         let _ = writeln!(

@@ -115,3 +115,75 @@ pub enum Normalise {
     /// Unicode's form NFKC: full-width letters and digits become ordinary ones, ligatures their letters.
     Nfkc,
 }
+
+/// How a text becomes a sequence of word ids of one length, as Keras's `Tokenizer` and `pad_sequences` make it. Words
+/// are known by frequency in the training part; id 0 is padding, others are dropped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sequence {
+    /// What a text is cut into.
+    #[serde(default = "keras_words")]
+    pub tokens: Tokens,
+    /// What is done to the characters before.
+    #[serde(default)]
+    pub normalise: Normalise,
+    /// Whether capital letters become small ones.
+    #[serde(default = "yes")]
+    pub lowercase: bool,
+    /// How many ids there are, padding included: Keras's `num_words`.
+    #[serde(default = "default_vocabulary")]
+    #[schemars(range(min = 2, max = 10_000_000))]
+    pub vocabulary: u32,
+    /// How many ids the model sees of a text.
+    #[serde(default = "default_length")]
+    #[schemars(range(min = 1, max = 65_536))]
+    pub length: u32,
+    /// Where short texts are filled up.
+    #[serde(default)]
+    pub padding: Side,
+    /// Where long texts are cut off.
+    #[serde(default)]
+    pub truncating: Side,
+    /// In training, each word is left out with this probability, anew in every epoch.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub token_drop: f64,
+}
+
+impl Default for Sequence {
+    fn default() -> Self {
+        Self {
+            tokens: keras_words(),
+            normalise: Normalise::default(),
+            lowercase: true,
+            vocabulary: default_vocabulary(),
+            length: default_length(),
+            padding: Side::default(),
+            truncating: Side::default(),
+            token_drop: 0.0,
+        }
+    }
+}
+
+fn keras_words() -> Tokens {
+    Tokens::KerasWords
+}
+
+fn default_vocabulary() -> u32 {
+    10_000
+}
+
+fn default_length() -> u32 {
+    100
+}
+
+/// One end of a sequence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The beginning; Keras says `pre`.
+    #[default]
+    Front,
+    /// The end; Keras says `post`.
+    Back,
+}

@@ -227,7 +227,7 @@ fn constant<'s>(branch: &'s Value, tag: &str) -> Option<&'s str> {
 
 /// The field that tells the branches apart, when every branch states it as a constant.
 fn tag_of(branches: &[&Value]) -> Option<&'static str> {
-    ["name", "method"].into_iter().find(|tag| branches.iter().all(|branch| constant(branch, tag).is_some()))
+    ["kind", "name", "method"].into_iter().find(|tag| branches.iter().all(|branch| constant(branch, tag).is_some()))
 }
 
 fn types_of(schema: &Value) -> Vec<&str> {

@@ -223,3 +223,108 @@ fn schedules_are_numbers_of_the_step() {
     assert!((cosine.factor(30, 10, 5) - 0.6).abs() < 1e-12);
     assert_eq!(Schedule::Constant.factor(7, 10, 5), 1.0);
 }
+
+/// A frozen or trained backbone and a head.
+fn with_backbone(more: &str) -> String {
+    format!(
+        "layers = [{{ kind = \"backbone\", {more} }}, {{ kind = \"global_average_pool\" }}, {{ kind = \"dense\", units \
+         = 3 }}]"
+    )
+}
+
+#[test]
+fn a_backbone_is_many_layers_under_published_names_and_one_line_of_the_table() {
+    // Parameters without the classifier, as PyTorch counts them; running means and variances come on top.
+    let cases = [
+        ("mobilenet_v2", 1280, 2_223_872, "features.18.1.running_var", 19),
+        ("resnet50", 2048, 23_508_032, "layer4.2.bn3.running_var", 17),
+        ("efficientnet_lite0", 1280, 3_371_008, "_bn1.running_var", 18),
+    ];
+    for (architecture, channels, count, last, blocks) in cases {
+        let toml = with_backbone(&format!("architecture = \"{architecture}\", name = \"eye\""));
+        let network = network(&toml);
+        let graph = network.graph(&input(&[3, 64, 96], None), 3, Loss::CrossEntropy).expect("a graph");
+        let placed = &graph.backbones[0];
+        assert_eq!((placed.layer.as_str(), placed.field.as_str()), ("eye", "layers[0]"));
+        assert_eq!(graph.nodes[placed.nodes.end - 1].shape, [channels, 2, 3]);
+        let published: Vec<_> = placed.published(&graph).collect();
+        let trained: usize = published.iter().filter(|(one, _)| one.trained).map(|(one, _)| one.count()).sum();
+        assert_eq!(trained, count, "{architecture}");
+        assert_eq!(published.last().expect("parameters").1, last);
+        let table = graph.summary(&network);
+        assert_eq!(table.lines().count(), 6, "{table}");
+        let line = table.lines().find(|line| line.starts_with("eye ")).expect("its line");
+        assert!(line.contains(architecture) && line.contains(&format!("{channels} × 2 × 3")), "{line}");
+        let wrong = with_backbone(&format!("architecture = \"{architecture}\", weights = \"a.pth\", trainable = 40"));
+        let said = problems(&wrong, &input(&[3, 64, 64], None), 3);
+        assert!(said.contains(&format!("{architecture} has {blocks} blocks, and the last 40")), "{said}");
+    }
+}
+
+#[test]
+fn training_changes_what_the_recipe_says_of_a_backbone() {
+    use meuse_core::recipe::network::Learns;
+    let graph = |trainable: &str| {
+        let toml = with_backbone(&format!("architecture = \"mobilenet_v2\", weights = \"a.pth\"{trainable}"));
+        graph(&toml, &input(&[3, 32, 32], None), 3, Loss::CrossEntropy)
+    };
+    let head = 1280 * 3 + 3;
+    let frozen = graph("");
+    assert_eq!(frozen.trained(), head);
+    assert!(frozen.nodes[..frozen.backbones[0].nodes.end].iter().all(|node| node.learns == Learns::Nothing));
+    // The last block is a convolution of 320 × 1280 and its batch norm.
+    assert_eq!(graph(", trainable = 1").trained(), head + 320 * 1280 + 2 * 1280);
+    assert_eq!(graph(", trainable = \"all\"").trained(), head + 2_223_872);
+    let fine = frozen.fine_tuned();
+    assert_eq!((fine.trained(), fine.fixed()), (head + 2_223_872, frozen.fixed() - 2_223_872));
+    assert!(fine.nodes[..fine.backbones[0].nodes.end].iter().all(|node| node.learns == Learns::Weights));
+    assert!(fine.nodes.last().is_some_and(|node| node.learns == Learns::All));
+}
+
+#[test]
+fn memory_counts_what_a_gradient_goes_through() {
+    let memory = |more: &str, trainable: &str| {
+        let layer = format!("architecture = \"resnet50\", weights = \"a.pth\", trainable = {trainable}");
+        let network = network(&format!("{more}\n{}", with_backbone(&layer)));
+        let graph = network.graph(&input(&[3, 224, 224], None), 3, Loss::CrossEntropy).expect("a graph");
+        graph.estimated_memory(&network) >> 20
+    };
+    let (frozen, whole) = (memory("", "\"none\""), memory("", "\"all\""));
+    assert!(frozen < 700 && whole > 5000, "{frozen} and {whole} MiB");
+    let later = memory("fine_tuning = { epochs = 1 }", "\"none\"");
+    assert!(later > 5000, "{later} MiB");
+}
+
+#[test]
+fn what_a_backbone_cannot_be_is_said() {
+    let cases: &[(&str, &[u32], &str)] = &[
+        (
+            "architecture = \"resnet50\"",
+            &[1, 64, 64],
+            "`layers[0]`: `backbone_1` (backbone) got 1 × 64 × 64 and wants a picture of 3 channels (red, green, blue)",
+        ),
+        ("architecture = \"resnet50\"", &[64], "got 64 and wants a picture (channels × height × width)"),
+        (
+            "architecture = \"resnet50\", trainable = \"none\"",
+            &[3, 64, 64],
+            "`layers[0].trainable`: resnet50 is frozen without weights, so it would answer noise",
+        ),
+        (
+            "architecture = \"resnet50\", weights = \"../a.pth\"",
+            &[3, 64, 64],
+            "`layers[0].weights`: `../a.pth` is not the plain name of a file",
+        ),
+        (
+            "architecture = \"resnet50\", weights = \"a.pth\", sha256 = \"abc\"",
+            &[3, 64, 64],
+            "`layers[0].sha256`: a SHA-256 has 64 hexadecimal digits",
+        ),
+    ];
+    for (layer, given, expected) in cases {
+        let said = problems(&with_backbone(layer), &input(given, None), 3);
+        assert!(said.contains(expected), "{layer}\n{said}");
+    }
+    let alone = "fine_tuning = { epochs = 1 }\nlayers = [{ kind = \"dense\", units = 3 }]";
+    let said = problems(alone, &input(&[4], None), 3);
+    assert!(said.contains("`fine_tuning`: there is no backbone to fine-tune"), "{said}");
+}

@@ -5,6 +5,7 @@
 //! reason and left out; what an honest archive does not hold is refused (see [`archive`]).
 
 mod archive;
+pub(crate) mod files;
 mod gather;
 mod idx;
 mod labels;
@@ -16,7 +17,7 @@ use std::path::Path;
 use meuse_core::job::{FileFormat, ImportSpec};
 use meuse_core::media::{self, Pack};
 use meuse_core::profile::{FileProblem, ImagesProfile};
-use meuse_core::schema::{ColumnSchema, Schema};
+use meuse_core::schema::{ColumnSchema, ColumnType, Schema};
 
 use self::archive::{Archive, Kind};
 use self::gather::{Gathered, Gatherer};
@@ -63,7 +64,13 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
         nullable: column.missing > 0,
         categories: categories.filter(|_| ["label", "split", "format"].contains(&column.name.as_str())),
     });
-    let schema = Schema { columns: schema.collect() };
+    let mut schema = Schema { columns: schema.collect() };
+    // In the table stands the path of a picture; to people and models it is the picture.
+    if let (Some(picture), Some(profiled)) = (schema.columns.first_mut(), profile.columns.first_mut()) {
+        picture.column_type = ColumnType::Image;
+        profiled.column_type = ColumnType::Image;
+        profiled.text = None;
+    }
     write_json(&out.join("schema.json"), &schema)?;
     write_json(&out.join("profile.json"), &profile)?;
     write_json(&out.join("preview.json"), &preview::preview(&connection, &data, &schema)?)

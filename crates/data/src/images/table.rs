@@ -79,7 +79,7 @@ impl Row {
 }
 
 const COLUMNS: [(&str, ColumnType); 14] = [
-    ("path", ColumnType::Text),
+    ("image", ColumnType::Text),
     ("label", ColumnType::Text),
     ("split", ColumnType::Text),
     ("width", ColumnType::Integer),

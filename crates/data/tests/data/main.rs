@@ -47,7 +47,7 @@ impl Imported {
     }
 
     fn table(&self) -> Table {
-        meuse_data::read_table(&self.data(), &self.schema, LIMITS).expect("the table is read")
+        meuse_data::read_table(&self.data(), &self.schema, None, LIMITS).expect("the table is read")
     }
 
     fn types(&self) -> Vec<ColumnType> {

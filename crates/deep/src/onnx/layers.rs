@@ -90,7 +90,7 @@ pub(super) fn emit(writer: &mut Writer, graph: &Graph, node: &Node, from: &[Stri
             // Ids become numbers, which is nothing to what is a number already.
             writer.node("Cast", &[&flat], vec![int("to", 1)])
         }
-        LayerKind::Dropout(_) | LayerKind::Activation(_) => input.to_owned(),
+        LayerKind::Dropout(_) | LayerKind::Activation(_) | LayerKind::Backbone(_) => input.to_owned(),
     };
     activate(writer, &value, node.kind.activation())
 }

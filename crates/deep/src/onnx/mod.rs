@@ -13,6 +13,7 @@ use meuse_train::onnx::proto::{
 };
 use prost::Message;
 
+use crate::scale::Scale;
 use crate::weights::Weights;
 use writer::{Writer, int, ints};
 
@@ -21,8 +22,8 @@ const IR_VERSION: i64 = 8;
 /// The version of ONNX's own operator set: the first one with layer normalisation.
 const OPSET: i64 = 17;
 
-/// The network with these weights.
-pub fn emit(graph: &Graph, weights: &Weights) -> Vec<u8> {
+/// The network with these weights; `scale` brings its outputs to the size of the target.
+pub fn emit(graph: &Graph, weights: &Weights, scale: Scale) -> Vec<u8> {
     let mut writer = Writer::new(weights);
     let mut values: Vec<String> = Vec::new();
     let alone = graph.inputs.len() == 1;
@@ -46,7 +47,12 @@ pub fn emit(graph: &Graph, weights: &Weights) -> Vec<u8> {
         let from: Vec<String> = node.from.iter().map(|value| values[*value].clone()).collect();
         values.push(layers::emit(&mut writer, graph, node, &from));
     }
-    let last = values.pop().unwrap_or_default();
+    let mut last = values.pop().unwrap_or_default();
+    if let Some(numbers) = scale.numbers() {
+        let [factor, offset] = numbers.map(|number| writer.number(number));
+        last = writer.node("Mul", &[&last, &factor], Vec::new());
+        last = writer.node("Add", &[&last, &offset], Vec::new());
+    }
     writer.named("Identity", &[&last], RAW_SCORE, Vec::new());
     let mut outputs = vec![matrix(RAW_SCORE, graph.outputs())];
     if graph.head != Head::Linear {

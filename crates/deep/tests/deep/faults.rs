@@ -79,6 +79,16 @@ fn a_row_that_cannot_be_read_in_the_middle_of_an_epoch_is_named() {
 }
 
 #[test]
+fn a_last_batch_of_one_row_has_no_variance_and_does_no_harm() {
+    let network =
+        network("batch_size = 4\nepochs = 2\nlayers = [{ kind = \"batch_norm\" }, { kind = \"dense\", units = 2 }]");
+    let graph = graph(&network, &given(&[3], None), 2, Loss::CrossEntropy);
+    let (x, y) = (rows(9, 3), vec![1.0; 9]);
+    let fitted = fit(&network, &graph, Loss::CrossEntropy, (&x, &y), |_| {}, &Listener::default()).expect("a training");
+    assert!(fitted.weights.values().iter().flat_map(|one| &one.2).all(|number| number.is_finite()));
+}
+
+#[test]
 fn a_class_without_a_row_cannot_be_weighed() {
     let network = network("class_weight = \"balanced\"\nlayers = [{ kind = \"dense\", units = 3 }]");
     let graph = graph(&network, &given(&[3], None), 3, Loss::CrossEntropy);

@@ -1,7 +1,7 @@
 //! Every layer, with weights by chance: the same numbers from libtorch and from ONNX Runtime.
 
 use meuse_core::recipe::network::Loss;
-use meuse_deep::{Weights, onnx, outputs, parity};
+use meuse_deep::{Scale, Weights, onnx, outputs, parity};
 use meuse_engine::Session;
 
 use crate::support::{given, graph, native_folder, network, numbers, rows};
@@ -69,8 +69,8 @@ fn every_layer_answers_in_onnx_runtime_as_in_libtorch() {
             let weights = by_chance(&graph);
             let expected = outputs(&graph, &weights, &x, 1).expect("outputs");
             assert!(expected.iter().any(|value| value.abs() > 1e-3), "{layer}: a test of zeros tests nothing");
-            let session =
-                Session::open(&onnx::emit(&graph, &weights), 1).unwrap_or_else(|error| panic!("{layer}: {error}"));
+            let session = Session::open(&onnx::emit(&graph, &weights, Scale::NONE), 1)
+                .unwrap_or_else(|error| panic!("{layer}: {error}"));
             let report =
                 parity::check(&session, &graph, &x, &expected).unwrap_or_else(|error| panic!("{layer}: {error}"));
             assert_eq!(report.rows, 5);
@@ -107,7 +107,7 @@ fn a_graph_of_several_inputs_and_a_residual_answers_alike() {
     }
     let weights = by_chance(&graph);
     let expected = outputs(&graph, &weights, &x, 2).expect("outputs");
-    let session = Session::open(&onnx::emit(&graph, &weights), 1).expect("a session");
+    let session = Session::open(&onnx::emit(&graph, &weights, Scale::NONE), 1).expect("a session");
     parity::check(&session, &graph, &x, &expected).expect("the same");
     let scores = session.scores(&x).expect("scores");
     let probability = scores.probability.expect("a sigmoid at the end");
@@ -125,7 +125,7 @@ fn a_difference_is_found() {
     let x = rows(4, 3);
     let mut expected = outputs(&graph, &weights, &x, 1).expect("outputs");
     expected[5] += 0.01;
-    let session = Session::open(&onnx::emit(&graph, &weights), 1).expect("a session");
+    let session = Session::open(&onnx::emit(&graph, &weights, Scale::NONE), 1).expect("a session");
     let error = parity::check(&session, &graph, &x, &expected).expect_err("a difference").to_string();
     assert!(error.starts_with("parity check: row 2, output 1: ONNX Runtime says "), "{error}");
 }

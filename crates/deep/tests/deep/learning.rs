@@ -1,7 +1,7 @@
 //! Networks that learn: each loss, each optimiser, and what stops them.
 
 use meuse_core::recipe::network::{Head, Loss};
-use meuse_deep::{Samples, onnx, outputs, parity};
+use meuse_deep::{Samples, Scale, onnx, outputs, parity};
 use meuse_engine::Session;
 
 use crate::support::{Listener, fit, given, graph, native_folder, network, rows};
@@ -119,7 +119,7 @@ fn a_picture_network_learns_and_answers_alike_in_onnx_runtime() {
     let graph = graph(&network, &given(&[1, 10, 10], None), 3, Loss::CrossEntropy);
     let fitted = fit(&network, &graph, Loss::CrossEntropy, (&x, &y), |_| {}, &Listener::default()).expect("a training");
     let own = outputs(&graph, &fitted.weights, &x, 2).expect("outputs");
-    let session = Session::open(&onnx::emit(&graph, &fitted.weights), 1).expect("a session");
+    let session = Session::open(&onnx::emit(&graph, &fitted.weights, Scale::NONE), 1).expect("a session");
     parity::check(&session, &graph, &x, &own).expect("the same");
     let scores = session.scores(&x).expect("scores");
     let probabilities = scores.probability.expect("a softmax at the end");

@@ -39,6 +39,27 @@ pub(crate) fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
+/// Numbers from −1 to below 1 by the rule of `fixtures/make_backbones.py`: a hash of the name and the place.
+pub(crate) fn by_rule(name: &str, count: usize) -> Vec<f32> {
+    let hash = |seed: u32, byte: u8| (seed ^ u32::from(byte)).wrapping_mul(16_777_619);
+    let seed = name.bytes().fold(2_166_136_261, hash);
+    let number = |place: usize| {
+        let mut x = (place as u32).wrapping_add(seed);
+        for (shift, factor) in [(16, 0x7feb_352d), (15, 0x846c_a68b), (16, 1_u32)] {
+            x = (x ^ (x >> shift)).wrapping_mul(factor);
+        }
+        (f64::from(x) / 2_f64.powi(31) - 1.0) as f32
+    };
+    (0..count).map(number).collect()
+}
+
+/// What `fixtures/make_backbones.py` wrote.
+pub(crate) fn expectations<T: serde::de::DeserializeOwned>() -> T {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/backbones.json");
+    let text = std::fs::read_to_string(path).expect("the fixture");
+    serde_json::from_str(&text).expect("what the script writes")
+}
+
 pub(crate) fn rows(count: usize, width: usize) -> Matrix {
     Matrix { data: numbers(count * width), rows: count, width, sparse: None }
 }
@@ -93,9 +114,11 @@ pub(crate) fn fit<'a>(
         graph,
         loss,
         seed: 42,
+        start: None,
         training: Samples { rows: samples.0, targets: samples.1 },
         validation: None,
         loaders: 1,
+        mix_up: 0.0,
         checkpoint: None,
         checkpoint_steps: 0,
         watch: listener,

@@ -217,10 +217,12 @@ fn a_training_makes_a_bundle() {
         recipe: parse(&recipe_text).expect("the first recipe is valid").recipe,
         recipe_text,
         data: import.path("out/data.parquet"),
+        media: None,
         schema,
         dataset: DatasetIdentity { name: "credit".to_owned(), version: 1, sha256: "0".repeat(64) },
         model: "credit".to_owned(),
         operator: "test".to_owned(),
+        pretrained: PathBuf::new(),
         native: native_folder(),
         limits: LIMITS,
     })));

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod augment;
 mod backup;
 mod data;
 mod doctor;
@@ -54,10 +55,14 @@ fn with_server(session: &Session, command: Command) -> anyhow::Result<ExitCode> 
         Command::Whoami => access::whoami(session)?,
         Command::Data(command) => return data::run(session, command),
         Command::Recipe(command) => return recipe::run(session, command),
+        Command::Augment(command) => augment::run(session, &command)?,
         Command::Train { file, model, follow } => return jobs::train(session, &file, model, follow),
         Command::Jobs(command) => return jobs::run(session, command),
         Command::Models(command) => models::run(session, command)?,
-        Command::Predict { model, rows, text } => predict::run(session, &model, rows.as_deref(), text.as_deref())?,
+        Command::Predict { model, rows, text, image } => {
+            let asked = predict::Asked { rows: rows.as_deref(), text: text.as_deref(), images: &image };
+            predict::run(session, &model, &asked)?;
+        }
         Command::Audit(command) => return audit::run(session, command),
         Command::Projects(command) => access::projects(session, command)?,
         Command::Principals(command) => access::principals(session, command)?,

@@ -5,7 +5,7 @@ use meuse_core::api::{
     AliasRequest, Comparison, DeployRequest, Model, ModelVersion, Page, RollbackRequest, Route, UndeployRequest,
     VersionSummary,
 };
-use meuse_core::evaluation::{Evaluation, Metric};
+use meuse_core::evaluation::{ClassFigures, Classes, Evaluation, Metric};
 use meuse_core::names::{ModelRef, Selector};
 use serde_json::json;
 use ureq::http::Method;
@@ -230,6 +230,26 @@ fn print_evaluation(evaluation: &Evaluation) {
         ];
         output::table(&["", "predicted positive", "predicted negative"], &[1, 2], rows);
     }
+    if let Some(classes) = &evaluation.classes {
+        print_classes(classes);
+    }
+}
+
+/// The figures of each class, and what it is taken for most often.
+fn print_classes(classes: &Classes) {
+    let figure = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.4}"));
+    let row = |(place, class): (usize, &ClassFigures)| {
+        let told = classes.confusion.get(place).into_iter().flatten().enumerate();
+        let other = told.filter(|(other, count)| *other != place && **count > 0).max_by_key(|(_, count)| **count);
+        let other = other.and_then(|(other, count)| Some(format!("{} ({count})", classes.labels.get(other)?)));
+        let figures = [class.precision, class.recall, class.f1].map(figure);
+        let mut cells = vec![class.label.clone(), class.support.to_string()];
+        cells.extend(figures);
+        cells.push(other.unwrap_or_default());
+        cells
+    };
+    let head = ["class", "test rows", "precision", "recall", "F1", "most often taken for"];
+    output::table(&head, &[1, 2, 3, 4], classes.figures.iter().enumerate().map(row).collect());
 }
 
 fn print_explanation(version: &ModelVersion) {

@@ -1,8 +1,10 @@
 //! `meuse predict`: asks a model about rows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use meuse_core::api::{Model, ModelVersion, PredictRequest, PredictResponse, Prediction};
 use meuse_core::names::{ModelRef, Selector};
 use meuse_core::schema::ColumnType;
@@ -13,18 +15,38 @@ use super::{Session, read_text};
 use crate::client::segment;
 use crate::output;
 
-pub(super) fn run(session: &Session, model: &str, rows: Option<&str>, text: Option<&str>) -> anyhow::Result<()> {
-    let rows = match (rows, text) {
+/// What is asked about.
+pub(super) struct Asked<'a> {
+    pub(super) rows: Option<&'a str>,
+    pub(super) text: Option<&'a str>,
+    pub(super) images: &'a [PathBuf],
+}
+
+pub(super) fn run(session: &Session, model: &str, asked: &Asked) -> anyhow::Result<()> {
+    let rows = match (asked.rows, asked.text) {
         (Some(rows), _) => parse_rows(rows)?,
-        (None, Some(text)) => vec![row_of_text(session, model, given(text)?)?],
-        (None, None) => bail!("there is nothing to ask about: give --rows or --text"),
+        (None, Some(text)) => {
+            let cells = vec![given(text)?];
+            rows_of(session, model, (ColumnType::Text, "text"), cells)?
+        }
+        (None, None) if asked.images.is_empty() => {
+            bail!("there is nothing to ask about: give --rows, --text or --image")
+        }
+        (None, None) => {
+            let encoded = |path: &PathBuf| {
+                let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+                Ok(STANDARD.encode(bytes))
+            };
+            let cells = asked.images.iter().map(encoded).collect::<anyhow::Result<Vec<_>>>()?;
+            rows_of(session, model, (ColumnType::Image, "picture"), cells)?
+        }
     };
     let request = PredictRequest { rows };
     let response: PredictResponse = session.client.call(Method::POST, &path(model)?, &request)?;
     if session.json {
         return output::json(&response);
     }
-    let rows = response.predictions.iter().enumerate().map(|(index, prediction)| row(index, prediction));
+    let rows = response.predictions.iter().enumerate().map(|(index, prediction)| row(index, prediction, asked.images));
     output::table(&["row", "answer", "probability", "points", "notes"], &[0, 2, 3], rows.collect());
     let timings = response.timings_ms;
     output::line(&format!(
@@ -58,8 +80,13 @@ fn given(text: &str) -> anyhow::Result<String> {
     }
 }
 
-/// The row of a model that asks for a text and nothing else.
-fn row_of_text(session: &Session, model: &str, text: String) -> anyhow::Result<serde_json::Map<String, Value>> {
+/// The rows of a model that asks for one text or picture and nothing else.
+fn rows_of(
+    session: &Session,
+    model: &str,
+    (column_type, word): (ColumnType, &str),
+    cells: Vec<String>,
+) -> anyhow::Result<Vec<serde_json::Map<String, Value>>> {
     let reference: ModelRef = model.parse().with_context(|| format!("`{model}` is not a model"))?;
     let name = &reference.name;
     let version = match &reference.selector {
@@ -76,12 +103,13 @@ fn row_of_text(session: &Session, model: &str, text: String) -> anyhow::Result<s
     };
     let version: ModelVersion = session.client.get(&format!("/api/v1/models/{name}/versions/{version}"))?;
     match version.manifest.inputs.as_slice() {
-        [input] if input.column_type == ColumnType::Text => {
-            Ok([(input.name.clone(), Value::String(text))].into_iter().collect())
+        [input] if input.column_type == column_type => {
+            let row = |cell| [(input.name.clone(), Value::String(cell))].into_iter().collect();
+            Ok(cells.into_iter().map(row).collect())
         }
         inputs => {
             let names = inputs.iter().map(|input| format!("`{}`", input.name)).collect::<Vec<_>>().join(", ");
-            bail!("`{model}` does not take one text: its inputs are {names}; give them with --rows")
+            bail!("`{model}` does not take one {word}: its inputs are {names}; give them with --rows")
         }
     }
 }
@@ -106,11 +134,19 @@ fn parse_rows(text: &str) -> anyhow::Result<Vec<serde_json::Map<String, Value>>>
     rows.into_iter().enumerate().map(object).collect()
 }
 
-fn row(index: usize, prediction: &Prediction) -> Vec<String> {
+/// How many of several classes are shown.
+const CLASSES_SHOWN: usize = 5;
+
+fn row(index: usize, prediction: &Prediction, images: &[PathBuf]) -> Vec<String> {
+    let named = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = images.get(index).and_then(named).unwrap_or_else(|| index.to_string());
     let answer = prediction.label.clone().or_else(|| prediction.value.map(output::number));
-    let notes = prediction.notes.iter().map(|note| format!("{}: {}", note.field, note.message));
+    let others = prediction.classes.iter().skip(1).take(CLASSES_SHOWN - 1);
+    let others = others.map(|class| format!("{} {:.4}", class.label, class.probability)).collect::<Vec<_>>().join(", ");
+    let others = (!others.is_empty()).then(|| format!("then {others}"));
+    let notes = prediction.notes.iter().map(|note| format!("{}: {}", note.field, note.message)).chain(others);
     vec![
-        index.to_string(),
+        name,
         answer.unwrap_or_default(),
         prediction.probability.map_or_else(String::new, |probability| format!("{probability:.4}")),
         prediction.points.map_or_else(String::new, |points| points.to_string()),

@@ -40,6 +40,9 @@ fn check(session: &Session, recipe: String) -> anyhow::Result<ExitCode> {
         output::json(&check)?;
     } else if check.valid {
         output::line("the recipe fits its dataset");
+        if let Some(summary) = &check.summary {
+            output::line(summary.trim_end());
+        }
     } else {
         for problem in &check.problems {
             output::line(&problem.to_string());

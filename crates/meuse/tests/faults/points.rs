@@ -7,7 +7,7 @@ use crate::kill;
 use crate::support::checkout;
 
 /// The crates whose durable steps have failpoints.
-const CRATES: [&str; 4] = ["store", "app", "meuse", "job"];
+const CRATES: [&str; 5] = ["store", "app", "meuse", "job", "child"];
 /// What the audit trail calls a change; a commit of each is struck before and after.
 const ROOMS: [&str; 8] = ["server", "project", "role", "principal", "key", "session", "dataset", "model"];
 /// Actions whose names are put together in the source.

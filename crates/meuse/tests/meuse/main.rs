@@ -7,12 +7,15 @@ mod backup_damage;
 mod files;
 mod floors;
 mod homes;
+mod networks;
 mod pictures;
 #[path = "../../../store/tests/support/postgres.rs"]
 mod postgres;
+mod sequences;
 mod start;
 #[allow(dead_code, reason = "shared with the other test binary, which uses the rest")]
 mod support;
 mod texts;
 mod upgrade;
+mod vision;
 mod walk;

@@ -130,6 +130,37 @@ fn a_folder_of_pictures_becomes_a_version_and_comes_back() {
         assert_eq!(server.http("GET", path, Some(&server.key), b"").0, status, "{path}");
     }
 
+    let grid = server.path("grid.png");
+    let one_line = r#"{"rotation": 40, "width_shift": 0.2, "height_shift": 0.2, "shear": 0.2, "zoom": 0.2,
+        "horizontal_flip": true, "fill": "nearest"}"#;
+    let preview = |augmentation: &str| {
+        let out = grid.to_str().expect("UTF-8");
+        [
+            "augment",
+            "preview",
+            "pets",
+            "--label",
+            "cat",
+            "--pictures",
+            "2",
+            "--augmentation",
+            augmentation,
+            "--out",
+            out,
+        ]
+        .map(str::to_owned)
+    };
+    let arguments = preview(one_line);
+    server.run(&arguments.each_ref().map(String::as_str));
+    let drawn = std::fs::read(&grid).expect("the grid");
+    // Two rows of seven pictures of 128 pixels, with gaps of 4.
+    assert_eq!(drawn[16..24], [[0, 0, 3, 160_u8], [0, 0, 1, 12]].concat());
+    server.run(&arguments.each_ref().map(String::as_str));
+    assert!(std::fs::read(&grid).expect("the grid") == drawn, "the same seed draws the same");
+    let arguments = preview(r#"{"rotation": 400}"#);
+    let message = server.fails(&arguments.each_ref().map(String::as_str));
+    assert!(message.contains("augmentation.rotation") && message.contains("180"), "{message}");
+
     let out = server.path("back.tar");
     server.run(&["data", "export", "pets", "--format", "images", "--out", out.to_str().expect("UTF-8")]);
     let mut archive = tar::Archive::new(std::fs::File::open(&out).expect("the export"));

@@ -5,6 +5,7 @@
 
 mod long_texts;
 mod numbers;
+mod sequences;
 mod texts;
 
 use meuse_core::bundle::LeftOut;
@@ -13,6 +14,7 @@ use meuse_core::table::Table;
 
 use crate::Error;
 use crate::fitted::{Fitted, FittedColumn, Step};
+use crate::image::Steps;
 
 /// Fits the plan's columns on `table`, which holds training rows only. `positive` says which rows are of the positive
 /// class; weight of evidence needs it.
@@ -71,6 +73,15 @@ fn fit_column(
     if let Treatment::LongText { refuse_missing, tfidf } = &column.treatment {
         return long_texts::fit(column, *refuse_missing, tfidf, values, rows).map(Outcome::Step);
     }
+    match &column.treatment {
+        Treatment::Sequence { refuse_missing, sequence } => {
+            return sequences::fit(column, *refuse_missing, sequence, values, rows).map(Outcome::Step);
+        }
+        Treatment::Picture { image, .. } => {
+            return Ok(Outcome::Step(Step::Picture { steps: Box::new(Steps::of(image)) }));
+        }
+        _ => {}
+    }
     let values = &values.take(rows);
     match &column.treatment {
         Treatment::Numeric { impute, fill, encode, bins, breaks } => {
@@ -90,8 +101,10 @@ fn fit_column(
             };
             texts::fit(column, &rule, values, positive)
         }
-        // Fitted above, without a copy of its texts.
-        Treatment::LongText { .. } => Ok(Outcome::LeaveOut(NO_VALUES)),
+        // Fitted above, without a copy of their texts and files.
+        Treatment::LongText { .. } | Treatment::Sequence { .. } | Treatment::Picture { .. } => {
+            Ok(Outcome::LeaveOut(NO_VALUES))
+        }
     }
 }
 

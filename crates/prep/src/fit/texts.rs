@@ -60,6 +60,7 @@ pub(super) fn fit(
     let (categories, encoding) = match rule.encode {
         TextEncode::OneHot => (categories, TextEncoding::OneHot),
         TextEncode::Ordinal => (categories, TextEncoding::Ordinal),
+        TextEncode::Embedding => (categories, TextEncoding::Embedding),
         TextEncode::Woe => woe(column, rule, categories, &codes, classes(&column.name, positive)?),
     };
     if matches!(&encoding, TextEncoding::Woe { bins, .. } if bins.len() < 2) {
@@ -105,6 +106,9 @@ fn categories(column: &PlannedColumn, rule: &Rule<'_>, values: &Values) -> Resul
             distinct.dedup();
             Ok(Categories::Numbers(distinct.into_iter().zip(0..).collect()))
         }
+        Values::Pictures(_) => {
+            Err(Error::WrongType { column: column.name.clone(), found: "pictures", expected: "texts" })
+        }
     }
 }
 
@@ -112,6 +116,7 @@ fn has_missing(values: &Values) -> bool {
     match values {
         Values::Number(numbers) => numbers.iter().any(|number| number.is_nan()),
         Values::Text { codes, .. } => codes.contains(&MISSING),
+        Values::Pictures(pictures) => pictures.numbers.contains(&MISSING),
     }
 }
 
@@ -149,6 +154,7 @@ fn codes(values: &Values, categories: &Categories) -> Vec<Option<u32>> {
             let translation: Vec<Option<u32>> = dictionary.iter().map(|text| categories.of_text(text)).collect();
             codes.iter().map(|code| translation.get(*code as usize).copied().flatten()).collect()
         }
+        Values::Pictures(pictures) => vec![None; pictures.numbers.len()],
     }
 }
 
@@ -156,6 +162,7 @@ fn refuse(column: &PlannedColumn, rule: &Rule<'_>, values: &Values, codes: &[Opt
     let is_missing = |row: usize| match values {
         Values::Number(numbers) => numbers[row].is_nan(),
         Values::Text { codes, .. } => codes[row] == MISSING,
+        Values::Pictures(pictures) => pictures.numbers[row] == MISSING,
     };
     for (row, _) in codes.iter().enumerate().filter(|(_, code)| code.is_none()) {
         let missing = is_missing(row);

@@ -4,124 +4,32 @@
 //! seed, epoch and picture alone. Named and composed as in Keras's `ImageDataGenerator`, except that `shear` is how far
 //! the upper edge moves, as a share of the height (its first releases meant radians, which is about the same).
 
-use serde::{Deserialize, Serialize};
+use meuse_core::recipe::{Augmentation, PictureFill};
 
 use super::Picture;
 use super::random::Random;
 use super::steps::Scale;
 
-/// What may happen to a picture. What is left out does not happen.
-///
-/// As in `{"rotation": 40, "width_shift": 0.2, "height_shift": 0.2, "shear": 0.2, "zoom": 0.2, "horizontal_flip": true,
-/// "fill": "nearest"}`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Augmentation {
-    /// Turned by up to so many degrees to either side.
-    pub rotation: f64,
-    /// Moved sideways by up to this share of the width.
-    pub width_shift: f64,
-    /// Moved up or down by up to this share of the height.
-    pub height_shift: f64,
-    /// Sheared: the upper edge moves by up to this share of the height.
-    pub shear: f64,
-    /// Each side made larger or smaller by up to this share: 0.2 is from 0.8 to 1.2.
-    pub zoom: f64,
-    /// Mirrored left to right, half of the time.
-    pub horizontal_flip: bool,
-    /// Mirrored upside down, half of the time.
-    pub vertical_flip: bool,
-    /// What is seen where the picture ends.
-    pub fill: Fill,
-    /// The value, from 0 to 255, that `fill = "constant"` and `cut_out` fill with.
-    pub fill_value: f64,
-    /// Made lighter or darker by up to this share.
-    pub brightness: f64,
-    /// Distances from the mean made larger or smaller by up to this share.
-    pub contrast: f64,
-    /// A window of at least 1 − this share of each side, anywhere in the picture, is seen in full size.
-    pub crop: f64,
-    /// Moved by up to so many pixels, as by padding and cropping.
-    pub crop_padding: u32,
-    /// A square of this share of the shorter side is filled, anywhere.
-    pub cut_out: f64,
-    /// The parameter of the beta law by which two pictures and their labels are mixed; the trainer does that, with
-    /// [`mix_up_weight`].
-    pub mix_up: f64,
-}
-
-/// What is seen where the picture ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fill {
-    /// The nearest pixel: aaaa|abcd|dddd.
-    #[default]
-    Nearest,
-    /// `fill_value`.
-    Constant,
-    /// A mirror: dcba|abcd|dcba.
-    Reflect,
-    /// The other side: abcd|abcd|abcd.
-    Wrap,
-}
-
-/// A setting that cannot be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// Its name.
-    pub field: &'static str,
-    /// What it may be.
-    pub reason: String,
-}
-
-impl Augmentation {
-    /// Whether nothing happens to a single picture.
-    pub fn is_nothing(&self) -> bool {
-        let Self { fill, fill_value, mix_up, .. } = *self;
-        *self == Self { fill, fill_value, mix_up, ..Self::default() }
-    }
-
-    /// What cannot be.
-    pub fn problems(&self) -> Vec<Problem> {
-        let ranges = [
-            ("rotation", self.rotation, 180.0),
-            ("width_shift", self.width_shift, 1.0),
-            ("height_shift", self.height_shift, 1.0),
-            ("shear", self.shear, 2.0),
-            ("zoom", self.zoom, 0.99),
-            ("fill_value", self.fill_value, 255.0),
-            ("brightness", self.brightness, 1.0),
-            ("contrast", self.contrast, 1.0),
-            ("crop", self.crop, 0.99),
-            ("crop_padding", f64::from(self.crop_padding), 512.0),
-            ("cut_out", self.cut_out, 1.0),
-            ("mix_up", self.mix_up, 10.0),
-        ];
-        let wrong = ranges.into_iter().filter(|(_, value, most)| !(0.0..=*most).contains(value));
-        let problem =
-            |(field, value, most)| Problem { field, reason: format!("is {value}, and goes from 0 to {most}") };
-        wrong.map(problem).collect()
-    }
-
+impl Drawn {
     /// What happens to this picture in this epoch. The same three numbers always draw the same.
-    pub fn draw(&self, seed: u64, epoch: u64, picture: u64) -> Drawn {
+    pub fn new(augmentation: &Augmentation, seed: u64, epoch: u64, picture: u64) -> Self {
         let mut random = Random::of(seed, epoch, picture);
-        let zoom = |random: &mut Random| 1.0 + random.within(self.zoom);
+        let zoom = |random: &mut Random| 1.0 + random.within(augmentation.zoom);
         // Drawn always and in this order, so that switching one off leaves the others as they were.
-        let angle = random.within(self.rotation).to_radians();
-        let shift = (random.within(self.width_shift), random.within(self.height_shift));
-        let shear = random.within(self.shear);
+        let angle = random.within(augmentation.rotation).to_radians();
+        let shift = (random.within(augmentation.width_shift), random.within(augmentation.height_shift));
+        let shear = random.within(augmentation.shear);
         let zoom = (zoom(&mut random), zoom(&mut random));
-        let flip = (random.coin() && self.horizontal_flip, random.coin() && self.vertical_flip);
-        let brightness = 1.0 + random.within(self.brightness);
-        let contrast = 1.0 + random.within(self.contrast);
-        let window = 1.0 - random.unit() * self.crop;
+        let flip = (random.coin() && augmentation.horizontal_flip, random.coin() && augmentation.vertical_flip);
+        let brightness = 1.0 + random.within(augmentation.brightness);
+        let contrast = 1.0 + random.within(augmentation.contrast);
+        let window = 1.0 - random.unit() * augmentation.crop;
         let window_at = (random.within(1.0), random.within(1.0));
-        let padding = f64::from(self.crop_padding);
+        let padding = f64::from(augmentation.crop_padding);
         let whole = |random: &mut Random| (random.unit() * (2.0 * padding + 1.0)).floor() - padding;
         let moved = (whole(&mut random), whole(&mut random));
         let cut_at = (random.unit(), random.unit());
-        Drawn {
+        Self {
             angle,
             shift,
             shear,
@@ -132,9 +40,9 @@ impl Augmentation {
             moved,
             brightness,
             contrast,
-            cut_out: (self.cut_out > 0.0).then_some((self.cut_out, cut_at)),
-            fill: self.fill,
-            fill_value: self.fill_value as f32,
+            cut_out: (augmentation.cut_out > 0.0).then_some((augmentation.cut_out, cut_at)),
+            fill: augmentation.fill,
+            fill_value: augmentation.fill_value as f32,
         }
     }
 }
@@ -158,7 +66,7 @@ pub struct Drawn {
     brightness: f64,
     contrast: f64,
     cut_out: Option<(f64, (f64, f64))>,
-    fill: Fill,
+    fill: PictureFill,
     fill_value: f32,
 }
 
@@ -288,7 +196,7 @@ struct Source<'a, const C: usize> {
     pixels: &'a [[u8; C]],
     width: usize,
     height: usize,
-    fill: Fill,
+    fill: PictureFill,
     value: [f32; C],
 }
 
@@ -321,26 +229,24 @@ impl<const C: usize> Source<'_, C> {
 
     /// The pixel there, or what is seen instead of it.
     fn beyond(&self, x: i64, y: i64) -> [f32; C] {
-        match (self.fill.place(x, self.width), self.fill.place(y, self.height)) {
+        match (place(self.fill, x, self.width), place(self.fill, y, self.height)) {
             (Some(x), Some(y)) => self.pixels[y * self.width + x].map(f32::from),
             _ => self.value,
         }
     }
 }
 
-impl Fill {
-    /// Which of `length` pixels stands for the one at `at`; none is the fill value.
-    fn place(self, at: i64, length: usize) -> Option<usize> {
-        let last = length as i64 - 1;
-        let place = match self {
-            Self::Nearest => at.clamp(0, last),
-            Self::Constant => (0..=last).contains(&at).then_some(at)?,
-            Self::Wrap => at.rem_euclid(length as i64),
-            Self::Reflect => {
-                let around = at.rem_euclid(2 * length as i64);
-                around.min(2 * length as i64 - 1 - around)
-            }
-        };
-        Some(place as usize)
-    }
+/// Which of `length` pixels stands for the one at `at`; none is the fill value.
+fn place(fill: PictureFill, at: i64, length: usize) -> Option<usize> {
+    let last = length as i64 - 1;
+    let place = match fill {
+        PictureFill::Nearest => at.clamp(0, last),
+        PictureFill::Constant => (0..=last).contains(&at).then_some(at)?,
+        PictureFill::Wrap => at.rem_euclid(length as i64),
+        PictureFill::Reflect => {
+            let around = at.rem_euclid(2 * length as i64);
+            around.min(2 * length as i64 - 1 - around)
+        }
+    };
+    Some(place as usize)
 }

@@ -18,10 +18,12 @@ mod random;
 mod resize;
 mod steps;
 
-pub use augment::{Augmentation, Drawn, Fill, Problem, mix_up_weight};
+pub use augment::{Drawn, mix_up_weight};
 pub use decode::{Decoded, decode};
 pub use error::Error;
 pub use header::{Header, Limits, header};
-pub use picture::{Colour, Picture};
-pub use resize::{Filter, Sampling, resize};
-pub use steps::{Geometry, Mode, Normalise, Rescale, Shape, Steps};
+pub use meuse_core::recipe::{Augmentation, Colour, Filter, Mode, PictureFill};
+pub use picture::Picture;
+pub(crate) use random::Random;
+pub use resize::{Sampling, resize};
+pub use steps::{Geometry, Normalise, Rescale, Shape, Steps};

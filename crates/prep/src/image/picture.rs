@@ -1,30 +1,9 @@
 //! A picture in memory: rows of 8-bit pixels, grey or red-green-blue.
 
+use meuse_core::recipe::Colour;
 use png::{BitDepth, ColorType, Compression, Encoder};
-use serde::{Deserialize, Serialize};
 
 use super::Error;
-
-/// Which colours a model sees.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Colour {
-    /// One channel of light: (19595 R + 38470 G + 7471 B) / 65536, as Pillow's `L`.
-    Grey,
-    /// Red, green, blue.
-    #[default]
-    Rgb,
-}
-
-impl Colour {
-    /// How many channels that are.
-    pub fn channels(self) -> usize {
-        match self {
-            Self::Grey => 1,
-            Self::Rgb => 3,
-        }
-    }
-}
 
 /// A picture in memory.
 #[derive(Debug, Clone, PartialEq, Eq)]

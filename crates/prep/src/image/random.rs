@@ -5,11 +5,11 @@
 
 /// A source of numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The numbers for one picture in one epoch.
-    pub(super) fn of(seed: u64, epoch: u64, picture: u64) -> Self {
+    pub(crate) fn of(seed: u64, epoch: u64, picture: u64) -> Self {
         let mixed = |state: u64, part: u64| Self(state ^ part).next();
         Self(mixed(mixed(mixed(0x6d65_7573_6500_0001, seed), epoch), picture))
     }
@@ -23,17 +23,17 @@ impl Random {
     }
 
     /// From 0 to below 1.
-    pub(super) fn unit(&mut self) -> f64 {
+    pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// From −`reach` to `reach`.
-    pub(super) fn within(&mut self, reach: f64) -> f64 {
+    pub(crate) fn within(&mut self, reach: f64) -> f64 {
         (self.unit() * 2.0 - 1.0) * reach
     }
 
     /// Heads or tails.
-    pub(super) fn coin(&mut self) -> bool {
+    pub(crate) fn coin(&mut self) -> bool {
         self.next() >> 63 == 1
     }
 
@@ -62,7 +62,7 @@ impl Random {
     }
 
     /// By the beta law with two equal parameters.
-    pub(super) fn beta(&mut self, alpha: f64) -> f64 {
+    pub(crate) fn beta(&mut self, alpha: f64) -> f64 {
         let (a, b) = (self.gamma(alpha), self.gamma(alpha));
         // Both can be zero when alpha is tiny: then either picture alone is as likely.
         if a + b > 0.0 { a / (a + b) } else { f64::from(u8::from(self.coin())) }

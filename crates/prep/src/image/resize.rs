@@ -3,6 +3,7 @@
 //! Source: Pillow, `src/libImaging/Resample.c` (weights in 22 bits after the point, first across, then down) and
 //! `Geometry.c` (nearest).
 
+use meuse_core::recipe::Filter;
 use serde::{Deserialize, Serialize};
 
 use super::{Colour, Picture};
@@ -10,41 +11,24 @@ use super::{Colour, Picture};
 /// Bits after the point of a weight.
 const PRECISION: u32 = 32 - 8 - 2;
 
-/// How a pixel is made of its neighbours.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Filter {
-    /// The pixel that lies there.
-    Nearest,
-    /// By distance, from 2 × 2.
-    #[default]
-    Bilinear,
-    /// Cubic with a = −0.5, from 4 × 4.
-    Bicubic,
-    /// Sinc with three lobes, from 6 × 6.
-    Lanczos,
+fn support(filter: Filter) -> f64 {
+    match filter {
+        Filter::Nearest => 0.5,
+        Filter::Bilinear => 1.0,
+        Filter::Bicubic => 2.0,
+        Filter::Lanczos => 3.0,
+    }
 }
 
-impl Filter {
-    fn support(self) -> f64 {
-        match self {
-            Self::Nearest => 0.5,
-            Self::Bilinear => 1.0,
-            Self::Bicubic => 2.0,
-            Self::Lanczos => 3.0,
-        }
-    }
-
-    fn weight(self, x: f64) -> f64 {
-        let x = x.abs();
-        match self {
-            Self::Nearest => f64::from(u8::from(x <= 0.5)),
-            Self::Bilinear => (1.0 - x).max(0.0),
-            Self::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
-            Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5,
-            Self::Lanczos if x < 3.0 => sinc(x) * sinc(x / 3.0),
-            _ => 0.0,
-        }
+fn weight(filter: Filter, x: f64) -> f64 {
+    let x = x.abs();
+    match filter {
+        Filter::Nearest => f64::from(u8::from(x <= 0.5)),
+        Filter::Bilinear => (1.0 - x).max(0.0),
+        Filter::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+        Filter::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * -0.5,
+        Filter::Lanczos if x < 3.0 => sinc(x) * sinc(x / 3.0),
+        _ => 0.0,
     }
 }
 
@@ -134,13 +118,13 @@ impl Weights {
     fn new(source: usize, target: usize, sampling: Sampling) -> Self {
         let scale = source as f64 / target as f64;
         let grown = if sampling.antialias { scale.max(1.0) } else { 1.0 };
-        let support = sampling.filter.support() * grown;
+        let support = support(sampling.filter) * grown;
         let place = |index: usize| {
             let center = (index as f64 + 0.5) * scale;
             let first = (center - support + 0.5).max(0.0) as usize;
             let last = ((center + support + 0.5) as usize).min(source);
-            let weight = |at: usize| sampling.filter.weight((at as f64 - center + 0.5) * (1.0 / grown));
-            let weights: Vec<f64> = (first..last).map(weight).collect();
+            let weigh = |at: usize| weight(sampling.filter, (at as f64 - center + 0.5) * (1.0 / grown));
+            let weights: Vec<f64> = (first..last).map(weigh).collect();
             let sum: f64 = weights.iter().sum();
             let fixed = |weight: f64| fixed(if sum == 0.0 { weight } else { weight / sum });
             (first, weights.into_iter().map(fixed).collect())

@@ -1,5 +1,6 @@
 //! What is done with every picture, in training and in serving: data that stands in `prep.json`.
 
+use meuse_core::recipe::{ImageRule, Mode};
 use serde::{Deserialize, Serialize};
 
 use super::{Colour, Drawn, Error, Limits, Picture, Sampling, decode, resize};
@@ -71,19 +72,6 @@ pub enum Geometry {
     },
 }
 
-/// What happens when a picture's proportions are not the wanted ones. Named as in Keras.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// It is stretched: Keras's default, torchvision's `Resize((h, w))`.
-    #[default]
-    Stretch,
-    /// The largest part in the middle that has the proportions is taken.
-    CropToAspectRatio,
-    /// It is padded on two sides.
-    PadToAspectRatio,
-}
-
 /// value × multiply + add.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -151,6 +139,25 @@ impl Steps {
             normalise: None,
             limits: Limits::default(),
         }
+    }
+
+    /// The steps that a recipe means.
+    pub fn of(rule: &ImageRule) -> Self {
+        let (width, height) = (rule.width as usize, rule.height as usize);
+        let sampling = Sampling { filter: rule.filter, ..Sampling::default() };
+        let geometry = match rule.resize_shorter_side {
+            None => vec![Geometry::Resize { width, height, mode: rule.mode, sampling, fill: [0; 3] }],
+            Some(size) => vec![
+                Geometry::ResizeShorterSide { size: size as usize, sampling },
+                Geometry::CenterCrop { width, height, fill: [0; 3] },
+            ],
+        };
+        let channels = rule.colour.channels();
+        let or = |values: &[f64], usual: f64| if values.is_empty() { vec![usual; channels] } else { values.to_vec() };
+        let normalise = (!rule.mean.is_empty() || !rule.deviation.is_empty())
+            .then(|| Normalise { mean: or(&rule.mean, 0.0), deviation: or(&rule.deviation, 1.0) });
+        let rescale = Rescale { multiply: rule.rescale, add: rule.offset };
+        Self { colour: rule.colour, background: white(), geometry, rescale, normalise, limits: Limits::default() }
     }
 
     /// The size of the numbers.

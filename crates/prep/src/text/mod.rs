@@ -9,8 +9,9 @@ mod tfidf;
 mod tokens;
 mod vocabulary;
 
+pub use meuse_core::recipe::Side;
 pub use normalise::normalise;
-pub use sequence::{Side, WordIndex, pad};
+pub use sequence::{WordIndex, pad};
 pub use terms::Scratch;
 pub use tfidf::{FittedTfidf, TfidfError};
 pub use tokens::{is_word_character, tokens};

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 
-use meuse_core::recipe::{Normalise, Tokens};
+use meuse_core::recipe::{Normalise, Sequence, Side, Tokens};
 use serde::{Deserialize, Serialize};
 
 use super::normalise::normalise;
@@ -27,7 +27,22 @@ impl WordIndex {
     /// Counts the words of the training texts and keeps the most frequent: ids run from 1 to `size` − 1, as with
     /// Keras's `num_words = size`; all are kept without a size.
     pub fn fit<'a>(tokens: Tokens, size: Option<u32>, texts: impl Iterator<Item = &'a str>) -> Self {
-        let mut index = Self { tokens, normalise: Normalise::None, lowercase: true, words: Vocabulary::default() };
+        Self::fit_as(
+            Self { tokens, normalise: Normalise::None, lowercase: true, words: Vocabulary::default() },
+            size,
+            texts,
+        )
+    }
+
+    /// [`WordIndex::fit`], as a recipe says.
+    pub fn of<'a>(rule: &Sequence, texts: impl Iterator<Item = &'a str>) -> Self {
+        let Sequence { tokens, normalise, lowercase, vocabulary, .. } = rule;
+        let empty =
+            Self { tokens: *tokens, normalise: *normalise, lowercase: *lowercase, words: Vocabulary::default() };
+        Self::fit_as(empty, Some(*vocabulary), texts)
+    }
+
+    fn fit_as<'a>(mut index: Self, size: Option<u32>, texts: impl Iterator<Item = &'a str>) -> Self {
         let mut known = Vocabulary::default();
         let mut counts: Vec<u64> = Vec::new();
         for text in texts {
@@ -65,16 +80,6 @@ impl WordIndex {
         let text = normalise(text, self.normalise, self.lowercase);
         tokens(&text, self.tokens, &mut |word| told(&text[word]));
     }
-}
-
-/// One end of a sequence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Side {
-    /// The beginning; Keras says `pre`.
-    Front,
-    /// The end; Keras says `post`.
-    Back,
 }
 
 /// A sequence of exactly this length: zeros are put at one side of a short one, and ids are cut off at one side of a

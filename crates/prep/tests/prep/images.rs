@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use meuse_prep::image::{
-    Augmentation, Colour, Error, Fill, Filter, Geometry, Limits, Picture, Sampling, Steps, header, resize,
+    Augmentation, Colour, Drawn, Error, Filter, Geometry, Limits, Picture, PictureFill, Sampling, Steps, header, resize,
 };
 use serde::Deserialize;
 
@@ -142,7 +142,7 @@ fn usual() -> Augmentation {
 fn augmented(augmentation: &Augmentation, picture: &Picture, draw: (u64, u64, u64)) -> Vec<f32> {
     let steps = Steps::to_size(picture.width(), picture.height(), picture.colour());
     let mut numbers = vec![f32::NAN; picture.pixels().len()];
-    steps.emit_augmented(picture, &augmentation.draw(draw.0, draw.1, draw.2), &mut numbers);
+    steps.emit_augmented(picture, &Drawn::new(augmentation, draw.0, draw.1, draw.2), &mut numbers);
     numbers
 }
 
@@ -213,7 +213,7 @@ fn a_quarter_turn_and_a_window_are_where_they_should_be() {
     assert_eq!(problems.iter().map(|problem| problem.field).collect::<Vec<_>>(), ["rotation", "zoom"]);
     // A picture of one colour stays one, whatever moves.
     let flat = Picture::new(16, 16, Colour::Rgb, [9, 90, 200].repeat(256)).expect("one colour");
-    for fill in [Fill::Nearest, Fill::Reflect, Fill::Wrap] {
+    for fill in [PictureFill::Nearest, PictureFill::Reflect, PictureFill::Wrap] {
         let all = Augmentation { crop: 0.5, crop_padding: 3, vertical_flip: true, fill, ..usual() };
         for draw in 0..50 {
             let numbers = augmented(&all, &flat, (1, 1, draw));
@@ -222,7 +222,7 @@ fn a_quarter_turn_and_a_window_are_where_they_should_be() {
         }
     }
     // A window shows nothing that is not in the picture.
-    let crop = Augmentation { crop: 0.5, fill: Fill::Constant, fill_value: 255.0, ..Augmentation::default() };
+    let crop = Augmentation { crop: 0.5, fill: PictureFill::Constant, fill_value: 255.0, ..Augmentation::default() };
     let dark = resize(&picture, 32, 24, Sampling { filter: Filter::Bilinear, antialias: true });
     let dark = Picture::new(32, 24, Colour::Rgb, dark.pixels().iter().map(|value| value / 2).collect()).expect("dark");
     for draw in 0..50 {

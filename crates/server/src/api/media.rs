@@ -5,6 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use meuse_app::data::AugmentRequest;
 use meuse_core::api::{ErrorBody, PicturePage};
 use meuse_core::names::{DatasetRef, Selector};
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use utoipa::IntoParams;
 use super::{Answer, TheApp, Who};
 use crate::extract::{Path, Query, parse};
 use crate::failure::Failure;
+use crate::json::Json as Body;
 
 /// Which pictures.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -96,5 +98,26 @@ pub(crate) async fn picture(
         // An uploaded file is shown as the picture that it was checked to be, and as nothing else.
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     ];
+    Ok((headers, medium.bytes).into_response())
+}
+
+/// What a model will see: a PNG grid, one row per picture, first as it is, then as chance changes it in each epoch. The
+/// body has `augmentation` as a recipe writes it, and `label`, `pictures`, `epochs`, `side` and `seed`, all optional.
+#[utoipa::path(
+    post, path = "/api/v1/datasets/{dataset}/augment", tag = "data", request_body = Object,
+    params(("dataset" = String, Path, description = "`icons` for the newest version, `icons:1`")),
+    responses(
+        (status = 200, body = String, content_type = "image/png"),
+        (status = 400, body = ErrorBody), (status = 404, body = ErrorBody),
+    )
+)]
+pub(crate) async fn augment(
+    State(app): TheApp,
+    Extension(caller): Who,
+    Path(dataset): Path<String>,
+    Body(request): Body<AugmentRequest>,
+) -> Result<Response, Failure> {
+    let medium = app.augmented(&caller, &parse("dataset", &dataset)?, request).await?;
+    let headers = [(header::CONTENT_TYPE, HeaderValue::from_static(medium.content_type))];
     Ok((headers, medium.bytes).into_response())
 }

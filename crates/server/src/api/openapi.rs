@@ -26,7 +26,7 @@ use crate::{health, metrics};
         session::session, session::sign_in, session::sign_out, access::me, access::projects, access::create_project, access::principals, access::put_principal, access::remove_principal,
         access::keys, access::create_key, access::revoke_key, audit::entries, audit::export, audit::verify, backup::take, overview::overview,
         data::datasets, data::dataset, data::versions, data::import, data::version, data::profile, data::preview, data::export,
-        media::pictures, media::picture,
+        media::pictures, media::picture, media::augment,
         recipes::schema, recipes::init, recipes::check, recipes::read, recipes::edit,
         jobs::train, jobs::jobs, jobs::job, jobs::cancel, jobs::events,
         models::models, models::model, models::version, models::delete_model, models::delete_version,

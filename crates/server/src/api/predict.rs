@@ -4,27 +4,16 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use meuse_core::api::{ErrorBody, PredictRequest, PredictResponse};
 use meuse_core::names::{ModelRef, Selector};
-use serde::Deserialize;
 
 use super::{Answer, TheApp, Who};
 use crate::extract::{self, Path, parse};
-use crate::json::{Json as Body, Object};
+use crate::multipart::Asked;
 use crate::request_id::RequestId;
 
-/// A [`PredictRequest`] in whose rows no column comes twice.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Rows {
-    rows: Vec<Object>,
-}
-
-impl Rows {
-    fn into_maps(self) -> Vec<serde_json::Map<String, serde_json::Value>> {
-        self.rows.into_iter().map(|row| row.0).collect()
-    }
-}
-
 /// Asks the version that the model's route names; `credit:3` and `credit@champion` work too.
+///
+/// Pictures are texts in base64, or come as `multipart/form-data`: a row for each file of the field that is named as the
+/// input.
 #[utoipa::path(
     post, path = "/api/v1/models/{model}/predict", tag = "predict", request_body = PredictRequest,
     params(("model" = String, Path, description = "The model's name, perhaps with version or alias")),
@@ -38,10 +27,10 @@ pub(crate) async fn predict(
     Extension(caller): Who,
     Extension(id): Extension<RequestId>,
     Path(model): Path<String>,
-    Body(rows): Body<Rows>,
+    Asked(rows): Asked,
 ) -> Answer<PredictResponse> {
     let target: ModelRef = parse("model", &model)?;
-    Ok(Json(app.predict(&caller, &target, rows.into_maps(), id.as_str()).await?))
+    Ok(Json(app.predict(&caller, &target, rows, id.as_str()).await?))
 }
 
 /// Asks this very version.
@@ -61,8 +50,8 @@ pub(crate) async fn predict_version(
     Extension(caller): Who,
     Extension(id): Extension<RequestId>,
     Path((model, version)): Path<(String, String)>,
-    Body(rows): Body<Rows>,
+    Asked(rows): Asked,
 ) -> Answer<PredictResponse> {
     let target = ModelRef { name: parse("model", &model)?, selector: Selector::Version(extract::version(&version)?) };
-    Ok(Json(app.predict(&caller, &target, rows.into_maps(), id.as_str()).await?))
+    Ok(Json(app.predict(&caller, &target, rows, id.as_str()).await?))
 }

@@ -16,7 +16,7 @@ use super::tensors::InferRequest;
 /// The outputs of a model: names and datatypes.
 pub(super) fn declared(bundle: &Loaded) -> Vec<(&'static str, &'static str)> {
     let mut outputs = match bundle.manifest.task {
-        Task::Binary => vec![("probability", "FP64"), ("label", "BYTES")],
+        Task::Binary | Task::Multiclass => vec![("probability", "FP64"), ("label", "BYTES")],
         Task::Regression => vec![("value", "FP64")],
     };
     if bundle.scorecard.is_some() {

@@ -99,6 +99,7 @@ const CASES: &[Case] = &[
     // The data set is a table, which both refuse to show as pictures; one that is not there is not found first.
     Case("GET",    "/api/v1/datasets/{dataset}/media",          May(Action::ReadData), "", "", 400, Absent),
     Case("GET",    "/api/v1/datasets/{dataset}/media/{row}",    May(Action::ReadData), "/api/v1/datasets/{dataset}/media/0", "", 400, Absent),
+    Case("POST",   "/api/v1/datasets/{dataset}/augment",        May(Action::ReadData), "", "{}", 400, Absent),
 
     Case("GET",    "/api/v1/recipes/schema",                    Key, "", "", 200, Own),
     Case("POST",   "/api/v1/recipes/init",                      May(Action::CheckRecipe), "", r#"{"dataset":"{dataset}","target":"late"}"#, 200, Absent),

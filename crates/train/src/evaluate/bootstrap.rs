@@ -10,6 +10,7 @@ use meuse_core::evaluation::Bootstrap;
 use meuse_core::recipe::MetricName;
 
 use super::binary::Ranked;
+use super::multiclass::Told;
 use super::regression::Errors;
 use super::{Figure, Metrics};
 use crate::random::Random;
@@ -47,6 +48,20 @@ pub fn binary_intervals(
 ) -> Result<Bootstrap, Error> {
     let ranked = Ranked::new(rows.0, rows.1, threshold);
     resampling.run(ranked.len(), &MetricName::BINARY, metrics, |weights| ranked.figures(|i| weights[i]))
+}
+
+/// Adds the intervals to metrics that [`super::multiclass`] made of the same rows.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub fn multiclass_intervals(
+    rows: (&[u32], &[f64]),
+    classes: usize,
+    metrics: &mut Metrics,
+    resampling: &Resampling,
+) -> Result<Bootstrap, Error> {
+    let told = Told::new(rows.0, rows.1, classes);
+    resampling.run(told.len(), &MetricName::MULTICLASS, metrics, |weights| told.figures(|i| weights[i]))
 }
 
 /// Adds the intervals to metrics that [`super::regression`] made of the same rows.

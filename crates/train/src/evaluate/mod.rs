@@ -8,6 +8,7 @@
 mod binary;
 mod bootstrap;
 mod curves;
+mod multiclass;
 mod regression;
 
 use std::collections::BTreeMap;
@@ -16,8 +17,10 @@ use meuse_core::evaluation::Metric;
 use meuse_core::recipe::MetricName;
 
 pub use binary::confusion;
-pub use bootstrap::{Resampling, binary_intervals, regression_intervals};
+pub use bootstrap::{Resampling, binary_intervals, multiclass_intervals, regression_intervals};
 pub use curves::curves;
+pub(crate) use multiclass::most_probable;
+pub use multiclass::{classes, softmax};
 
 /// All metrics by name.
 pub type Metrics = BTreeMap<String, Metric>;
@@ -33,6 +36,15 @@ type Figure = Result<f64, &'static str>;
 pub fn binary(positive: &[bool], probability: &[f64], threshold: f64) -> Metrics {
     let ranked = binary::Ranked::new(positive, probability, threshold);
     named(&MetricName::BINARY, &ranked.figures(|_| 1))
+}
+
+/// The metrics of a task of several classes: `truth[i]` is the class of row i, `probabilities` has `classes` numbers for
+/// each row.
+///
+/// # Panics
+/// When the slices do not fit together: both were made from one set of rows.
+pub fn multiclass(truth: &[u32], probabilities: &[f64], classes: usize) -> Metrics {
+    named(&MetricName::MULTICLASS, &multiclass::Told::new(truth, probabilities, classes).figures(|_| 1))
 }
 
 /// The metrics of a regression: the true and the predicted numbers.

@@ -169,7 +169,7 @@ fn boost(booster: &mut Booster, rounds: u32, patience: u32, context: &Context<'_
 /// The loss that LightGBM measures, in our words.
 fn loss_name(task: Task) -> &'static str {
     match task {
-        Task::Binary => "log_loss",
+        Task::Binary | Task::Multiclass => "log_loss",
         Task::Regression => "mean_squared_error",
     }
 }

@@ -80,6 +80,7 @@ fn garble(values: &Values, outside: &[bool], dice: &mut Dice) -> Values {
             codes.reverse();
             Values::Text { codes, dictionary }
         }
+        Values::Pictures(pictures) => Values::Pictures(pictures.clone()),
     }
 }
 

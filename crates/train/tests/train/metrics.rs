@@ -11,6 +11,15 @@ use crate::support::{Dice, Silent, Stopped};
 struct Fixture {
     binary: Vec<BinaryCase>,
     regression: Vec<RegressionCase>,
+    multiclass: Vec<MulticlassCase>,
+}
+
+#[derive(Deserialize)]
+struct MulticlassCase {
+    y: Vec<u32>,
+    p: Vec<Vec<f64>>,
+    metrics: std::collections::BTreeMap<String, Option<f64>>,
+    confusion: Vec<Vec<u64>>,
 }
 
 #[derive(Deserialize)]
@@ -52,6 +61,29 @@ fn compare(ours: &Metrics, theirs: &std::collections::BTreeMap<String, Option<f6
 
 fn classes(y: &[u8]) -> Vec<bool> {
     y.iter().map(|y| *y == 1).collect()
+}
+
+#[test]
+fn metrics_of_several_classes_agree_with_scikit_learn() {
+    let cases = fixture().multiclass;
+    assert!(cases.len() > 50, "{} cases", cases.len());
+    for (index, case) in cases.iter().enumerate() {
+        let classes = case.p[0].len();
+        let labels: Vec<String> = (0..classes).map(|class| format!("class {class}")).collect();
+        let p = case.p.concat();
+        let mut ours = evaluate::multiclass(&case.y, &p, classes);
+        compare(&ours, &case.metrics, &format!("case {index}"));
+        let told = evaluate::classes(&labels, &case.y, &p);
+        assert_eq!(told.confusion, case.confusion, "case {index}");
+        let support: u64 = told.figures.iter().map(|figure| figure.support).sum();
+        assert_eq!(support, case.y.len() as u64, "case {index}");
+        let resampling = Resampling { seed: 7, threads: 2, watch: &Silent };
+        evaluate::multiclass_intervals((&case.y, &p), classes, &mut ours, &resampling).expect("not cancelled");
+        let Metric { value, low, high, .. } = &ours["accuracy"];
+        if let (Some(value), Some(low), Some(high)) = (value, low, high) {
+            assert!((*low..=*high).contains(value), "case {index}: {low} ≤ {value} ≤ {high}");
+        }
+    }
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a_bundle_says_where_it_came_from() {
     let manifest = trained(&recipe, &german_credit()).manifest;
     assert_eq!((manifest.schema_version, manifest.kind, manifest.task), (1, BundleKind::Onnx, Task::Binary));
     assert_eq!((manifest.algorithm.as_str(), manifest.target.as_str()), ("logistic_regression", "creditability"));
-    assert_eq!(manifest.labels, Some(["good".into(), "bad".into()]));
+    assert_eq!(manifest.labels, Some(vec!["good".into(), "bad".into()]));
     assert_eq!(manifest.threshold, Some(0.5));
     assert_eq!(manifest.inputs.len(), 20);
     let lineage = manifest.lineage;

@@ -142,12 +142,12 @@ fn classes_of_numbers_are_named_as_a_person_writes_them() {
     let named = recipe("method = \"random\"").replace("\"yes\"", "\"1\"");
     let spec = spec(&named, &data);
     let target = Target::read(&spec.recipe, &data.schema, &data.table).expect("two classes");
-    assert_eq!(target.labels, Some(["0".into(), "1".into()]));
+    assert_eq!(target.labels, Some(vec!["0".into(), "1".into()]));
     assert_eq!(target.known_rows().len(), 39);
     data.schema.columns[1].column_type = meuse_core::schema::ColumnType::Boolean;
     let spec = crate::support::spec(&named.replace("\"1\"", "\"true\""), &data);
     let target = Target::read(&spec.recipe, &data.schema, &data.table).expect("two classes");
-    assert_eq!(target.labels, Some(["false".into(), "true".into()]));
+    assert_eq!(target.labels, Some(vec!["false".into(), "true".into()]));
 }
 
 #[test]

@@ -96,6 +96,7 @@ fn describe(name: &str, values: &Values) -> ColumnSchema {
             categories.sort();
             (ColumnType::Text, codes.contains(&MISSING), Some(categories))
         }
+        Values::Pictures(pictures) => (ColumnType::Image, pictures.numbers.contains(&MISSING), None),
     };
     ColumnSchema { name: name.to_owned(), column_type, nullable, categories }
 }
@@ -140,10 +141,12 @@ pub(crate) fn spec(recipe_text: &str, data: &Data) -> TrainSpec {
         recipe: parsed.recipe,
         recipe_text: recipe_text.to_owned(),
         data: PathBuf::from("data.parquet"),
+        media: None,
         schema: data.schema.clone(),
         dataset: DatasetIdentity { name: "small".into(), version: 1, sha256: "0".repeat(64) },
         model: "model".into(),
         operator: "tester".into(),
+        pretrained: PathBuf::new(),
         native: native(),
         limits: Limits { threads: 2, memory_mib: 512 },
     }

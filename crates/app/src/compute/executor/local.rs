@@ -10,15 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use meuse_core::events::Failure;
-use meuse_core::job::{self, DatasetIdentity, ExportSpec, ImportSpec, JobSpec, Limits, TrainSpec};
-use meuse_core::{native, recipe};
+use meuse_core::job::{self, DatasetIdentity, ExportSpec, ImportSpec, JobSpec, Limits, MediaFiles, TrainSpec};
+use meuse_core::recipe::Algorithm;
+use meuse_core::{media, native, recipe};
 use meuse_store::{Blobs, Digest};
 use tokio::process::Command;
 
 use super::memory;
 use super::process::Child;
 use crate::compute::handed;
-use crate::compute::task::Task;
+use crate::compute::task::{Task, TaskMedia};
 use crate::{AppConfig, disk};
 
 const OUTPUT: &str = "output.txt";
@@ -66,7 +67,7 @@ pub(crate) async fn start(
     std::fs::write(folder.join(job::FILE), text).map_err(refused)?;
     std::fs::create_dir(folder.join(job::OUT)).map_err(refused)?;
     meuse_faults::reach("attempt.prepared");
-    let child = spawn(config, folder)?;
+    let child = spawn(config, &spec, folder)?;
     meuse_faults::reach("attempt.spawned");
     Ok(Child::Own(child))
 }
@@ -90,24 +91,48 @@ async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order
             fetch(blobs, data, folder, DATA, &format!("the data of {dataset}:{version}")).await?;
             JobSpec::Export(ExportSpec { data: DATA.into(), limits })
         }
-        Task::Train { model, recipe, dataset, version, data, schema } => {
+        Task::Train { model, recipe, dataset, version, data, schema, media } => {
             fetch(blobs, data, folder, DATA, &format!("the data of {dataset}:{version}")).await?;
             let schema = blobs.read(&schema.parse()?).await;
             let schema = schema.map_err(|error| named(&format!("the schema of {dataset}:{version}"), error.into()))?;
+            let media = match media {
+                Some(media) => Some(fetch_media(blobs, media, folder, &format!("{dataset}:{version}")).await?),
+                None => None,
+            };
             let parsed = recipe::parse(recipe).map_err(|problems| never(problems.to_string()))?;
             JobSpec::Train(Box::new(TrainSpec {
                 recipe: parsed.recipe,
                 recipe_text: recipe.clone(),
                 data: DATA.into(),
+                media,
                 schema: serde_json::from_slice(&schema).map_err(|error| CannotStart::Now(error.to_string()))?,
                 dataset: DatasetIdentity { name: dataset.to_string(), version: *version, sha256: data.clone() },
                 model: model.to_string(),
                 operator: order.by.to_owned(),
                 native: absolute(&config.native),
+                pretrained: absolute(&config.pretrained),
                 limits,
             }))
         }
     })
+}
+
+/// Copies the list and the packs of pictures into the work folder.
+async fn fetch_media(
+    blobs: &Blobs,
+    media: &TaskMedia,
+    folder: &Path,
+    version: &str,
+) -> Result<MediaFiles, CannotStart> {
+    let what = format!("the pictures of {version}");
+    fetch(blobs, &media.index, folder, media::INDEX, &what).await?;
+    let mut packs = Vec::with_capacity(media.packs.len());
+    for (number, digest) in media.packs.iter().enumerate() {
+        let name = format!("pack-{number}");
+        fetch(blobs, digest, folder, &name, &what).await?;
+        packs.push(name.into());
+    }
+    Ok(MediaFiles { index: media::INDEX.into(), packs })
 }
 
 /// Copies a blob into the work folder; `what` is what a person calls it.
@@ -124,8 +149,15 @@ fn named(what: &str, reason: CannotStart) -> CannotStart {
     }
 }
 
-fn spawn(config: &AppConfig, folder: &Path) -> Result<tokio::process::Child, CannotStart> {
-    let program = absolute(&config.job_program);
+fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::process::Child, CannotStart> {
+    let learns_network = matches!(spec, JobSpec::Train(spec) if matches!(spec.recipe.algorithm, Algorithm::Network(_)));
+    let (program, remedy) = if learns_network {
+        let remedy = "networks are learnt by `meuse-deep`: run scripts/setup --deep and cargo build --workspace, put it \
+                      beside `meuse`, or set MEUSE_DEEP to it";
+        (absolute(&config.deep_program), remedy)
+    } else {
+        (absolute(&config.job_program), "install `meuse-job` beside `meuse`, or set MEUSE_JOB to it")
+    };
     let native = absolute(&config.native);
     let output = || {
         // Appending, so that the file can be cut while the child writes.
@@ -141,15 +173,19 @@ fn spawn(config: &AppConfig, folder: &Path) -> Result<tokio::process::Child, Can
     command.env("LD_LIBRARY_PATH", &native).env(native::VARIABLE, &native);
     command.env("OMP_NUM_THREADS", config.job_threads.to_string());
     // GNU's OpenMP waits by spinning. On a busy machine every barrier then burns the core that another thread needs to
-    // reach it: boosting beside compilers took 50 seconds instead of 3 (benches/README.md).
-    command.env("OMP_WAIT_POLICY", "passive");
+    // reach it; not to spin at all costs a quarter on a quiet one. A short spin is good on both (benches/README.md).
+    command.env("GOMP_SPINCOUNT", "1000");
+    if learns_network {
+        // Tensors of megabytes come and go in every step; glibc would give each back to the system, and clearing the
+        // pages anew took a quarter of the time.
+        command.env("MALLOC_MMAP_THRESHOLD_", (1_u64 << 30).to_string());
+        command.env("MALLOC_TRIM_THRESHOLD_", (1_u64 << 32).to_string());
+    }
     command.envs(meuse_faults::environment());
     let child = command.spawn().map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::PermissionDenied => never(format!(
-            "the program that runs jobs cannot be started: {}: {error}; install `meuse-job` beside `meuse`, or set \
-             MEUSE_JOB to it",
-            program.display()
-        )),
+        ErrorKind::NotFound | ErrorKind::PermissionDenied => {
+            never(format!("the program that runs this job cannot be started: {}: {error}; {remedy}", program.display()))
+        }
         _ => CannotStart::Now(format!("{} cannot be started: {error}", program.display())),
     })?;
     if let Some(pid) = child.id() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::backbone::{Learns, Placed};
 use super::layer::{Activation, LayerKind};
 use super::parameters::{self, Parameter};
 use super::shape::{self, Given, Wanted, shown};
@@ -21,6 +22,8 @@ pub struct Graph {
     pub nodes: Vec<Node>,
     /// What makes probabilities of the network's output, which training and serving apply after it.
     pub head: Head,
+    /// The backbones among the layers.
+    pub backbones: Vec<Placed>,
 }
 
 /// One input of a graph.
@@ -56,6 +59,8 @@ pub struct Node {
     pub shape: Vec<usize>,
     /// Its parameters.
     pub parameters: Vec<Parameter>,
+    /// What training changes of it.
+    pub learns: Learns,
 }
 
 /// What makes probabilities of the last layer's output.
@@ -111,15 +116,18 @@ impl Network {
             builder.layer(index, layer);
         }
         builder.end(outputs, loss);
+        builder.fine_tuning();
         if builder.problems.is_empty() { Ok(builder.graph) } else { Err(builder.problems) }
     }
 }
 
-struct Builder<'a> {
+pub(super) struct Builder<'a> {
     network: &'a Network,
-    graph: Graph,
+    pub(super) graph: Graph,
     /// Each value by name; a layer whose shape could not be inferred has a name and no value.
-    values: HashMap<String, Option<usize>>,
+    pub(super) values: HashMap<String, Option<usize>>,
+    /// For each node the layer of the recipe: its number and name.
+    layers: Vec<(usize, String)>,
     kinds: HashMap<&'static str, usize>,
     last: Option<usize>,
     broken: bool,
@@ -128,11 +136,12 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn new(network: &'a Network) -> Self {
-        let graph = Graph { inputs: Vec::new(), nodes: Vec::new(), head: Head::Linear };
+        let graph = Graph { inputs: Vec::new(), nodes: Vec::new(), head: Head::Linear, backbones: Vec::new() };
         Self {
             network,
             graph,
             values: HashMap::new(),
+            layers: Vec::new(),
             kinds: HashMap::new(),
             last: None,
             broken: false,
@@ -140,7 +149,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn report(&mut self, field: String, message: String, hint: impl Into<String>) {
+    pub(super) fn report(&mut self, field: String, message: String, hint: impl Into<String>) {
         self.problems.push(Problem { line: None, field, message, hint: hint.into() });
     }
 
@@ -177,19 +186,30 @@ impl<'a> Builder<'a> {
         let word = layer.kind.word();
         let number = self.kinds.entry(word).and_modify(|count| *count += 1).or_insert(1);
         let name = layer.name.clone().unwrap_or_else(|| format!("{word}_{number}"));
-        if self.values.contains_key(&name) {
-            let message = format!("the name `{name}` is taken");
-            self.report(format!("{field}.name"), message, "give each layer a name of its own");
-        }
+        self.free(&field, &name);
         let value = if self.broken { None } else { self.place(&field, &name, layer) };
+        self.layers.resize(self.graph.nodes.len(), (index, name.clone()));
         self.values.insert(name, value);
         // One layer that does not fit makes those after it guesses: they are not told.
         self.broken |= value.is_none();
         self.last = value;
     }
 
+    /// Reports a name that another value has.
+    pub(super) fn free(&mut self, field: &str, name: &str) {
+        if self.values.contains_key(name) {
+            let message = format!("the name `{name}` is taken");
+            self.report(format!("{field}.name"), message, "give each layer a name of its own");
+        }
+    }
+
     fn place(&mut self, field: &str, name: &str, layer: &Layer) -> Option<usize> {
         let from = self.sources(field, layer)?;
+        self.node(field, name, &layer.kind, from)
+    }
+
+    /// Adds a layer, or the layers of a backbone, that reads these values.
+    pub(super) fn node(&mut self, field: &str, name: &str, kind: &LayerKind, from: Vec<usize>) -> Option<usize> {
         let inputs = self.graph.inputs.len();
         let given: Vec<Given> = from
             .iter()
@@ -198,29 +218,32 @@ impl<'a> Builder<'a> {
                 ids: self.graph.inputs.get(*value).is_some_and(|input| input.ids.is_some()),
             })
             .collect();
-        let merges = matches!(layer.kind, LayerKind::Add | LayerKind::Concatenate);
-        let made = if merges { shape::merged(&layer.kind, &given) } else { shape::after(&layer.kind, &given[0]) };
+        let merges = matches!(kind, LayerKind::Add | LayerKind::Concatenate);
+        let made = if merges { shape::merged(kind, &given) } else { shape::after(kind, &given[0]) };
         let got = given.iter().map(got).collect::<Vec<_>>().join(" and ");
         let input = given[0].shape.to_vec();
         let ids = self.graph.inputs.get(from[0]).and_then(|input| input.ids);
-        let made = made.and_then(|shape| small_enough(shape, &layer.kind));
+        let made = made.and_then(|shape| small_enough(shape, kind));
         match made {
             Ok(shape) => {
-                if let LayerKind::Embedding(embedding) = &layer.kind {
+                if let LayerKind::Backbone(backbone) = kind {
+                    return self.backbone(field, name, backbone, from[0]);
+                }
+                if let LayerKind::Embedding(embedding) = kind {
                     self.vocabulary(field, name, embedding.vocabulary, ids);
                 }
-                let parameters = parameters::of(name, &layer.kind, &input, ids, self.network.initialization);
+                let parameters = parameters::of(name, kind, &input, ids, self.network.initialization);
                 if parameters.iter().any(|parameter| product(&parameter.shape).is_none()) {
-                    let message = format!("`{name}` ({}) would have too many parameters", layer.kind.word());
+                    let message = format!("`{name}` ({}) would have too many parameters", kind.word());
                     self.report(field.to_owned(), message, "pool or flatten less, or use fewer units");
                     return None;
                 }
-                let kind = layer.kind.clone();
-                self.graph.nodes.push(Node { name: name.to_owned(), kind, from, shape, parameters });
+                let (name, kind, learns) = (name.to_owned(), kind.clone(), Learns::All);
+                self.graph.nodes.push(Node { name, kind, from, shape, parameters, learns });
                 Some(inputs + self.graph.nodes.len() - 1)
             }
             Err(Wanted { wants, hint }) => {
-                let message = format!("`{name}` ({}) got {got} and wants {wants}", layer.kind.word());
+                let message = format!("`{name}` ({}) got {got} and wants {wants}", kind.word());
                 self.report(field.to_owned(), message, hint);
                 None
             }
@@ -309,6 +332,14 @@ impl<'a> Builder<'a> {
         self.graph.head = wanted;
     }
 
+    /// Without a backbone there is nothing to fine-tune.
+    fn fine_tuning(&mut self) {
+        if self.network.fine_tuning.is_some() && self.graph.backbones.is_empty() && !self.broken {
+            let message = "there is no backbone to fine-tune".to_owned();
+            self.report("fine_tuning".into(), message, "remove it, or add a layer of kind = \"backbone\"");
+        }
+    }
+
     /// A layer that nobody reads is a mistake in `from`.
     fn unused(&mut self) {
         let (inputs, nodes) = (self.graph.inputs.len(), self.graph.nodes.len());
@@ -317,7 +348,7 @@ impl<'a> Builder<'a> {
         for value in unread {
             let (field, name) = match value.checked_sub(inputs) {
                 None => (format!("inputs[{value}]"), self.graph.inputs[value].name.clone()),
-                Some(node) => (format!("layers[{node}]"), self.graph.nodes[node].name.clone()),
+                Some(node) => (format!("layers[{}]", self.layers[node].0), self.layers[node].1.clone()),
             };
             self.report(field, format!("nothing reads `{name}`"), "name it in `from` of a later layer, or remove it");
         }

@@ -6,6 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::backbone::Backbone;
 use super::initial::Initializer;
 
 /// One layer, and where its input comes from.
@@ -72,6 +73,8 @@ pub enum LayerKind {
     Flatten,
     /// A function of each value.
     Activation(ActivationLayer),
+    /// A published network that turns pictures into feature maps, pretrained or from scratch.
+    Backbone(Backbone),
 }
 
 impl LayerKind {
@@ -101,6 +104,7 @@ impl LayerKind {
             Self::Concatenate => "concatenate",
             Self::Flatten => "flatten",
             Self::Activation(_) => "activation",
+            Self::Backbone(_) => "backbone",
         }
     }
 

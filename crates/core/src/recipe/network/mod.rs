@@ -3,6 +3,8 @@
 //! [`Network::graph`] infers every shape and parameter before anything starts, and its problems name the layer, the
 //! shape that it got and what it wants. The crate `deep` builds, trains and emits from the same [`Graph`].
 
+mod architecture;
+mod backbone;
 mod graph;
 mod initial;
 mod layer;
@@ -11,9 +13,14 @@ mod shape;
 mod summary;
 mod training;
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::Task;
+
+pub use backbone::{Architecture, Backbone, Learns, Placed, Trainable, Whole};
 pub use graph::{Graph, Head, Input, Node};
 pub use initial::{Initial, Initialization, Initializer};
 pub use layer::{
@@ -22,7 +29,9 @@ pub use layer::{
 };
 pub use parameters::Parameter;
 pub use shape::{Window, shown};
-pub use training::{Adam, Cosine, EarlyStopping, Loss, Optimizer, Rmsprop, Schedule, Sgd, StepSchedule, WarmUp};
+pub use training::{
+    Adam, Cosine, EarlyStopping, FineTuning, Loss, Optimizer, Rmsprop, Schedule, Sgd, StepSchedule, WarmUp,
+};
 
 /// A neural network and how it is trained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -68,7 +77,62 @@ pub struct Network {
     /// When to stop before the last epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+    /// What comes after `epochs`, or after early stopping: all of a backbone is trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fine_tuning: Option<FineTuning>,
 }
+
+impl Network {
+    /// The loss of a task where a recipe does not say.
+    pub fn usual_loss(task: Task) -> Loss {
+        match task {
+            Task::Binary => Loss::BinaryCrossEntropy,
+            Task::Multiclass => Loss::CrossEntropy,
+            Task::Regression => Loss::MeanSquaredError,
+        }
+    }
+
+    /// What is made small.
+    pub fn loss_of(&self, task: Task) -> Loss {
+        self.loss.unwrap_or_else(|| Self::usual_loss(task))
+    }
+
+    /// The network as it is built for what preprocessing makes. Where a recipe says nothing of inputs, each category
+    /// gets a vector that is learnt, and these stand beside the features before the first layer.
+    pub fn prepared(&self, given: &[NetworkInput]) -> Cow<'_, Self> {
+        let is_category = |input: &NetworkInput| input.ids.is_some() && input.shape == [1];
+        let says_itself = !self.inputs.is_empty() || self.layers.iter().any(|layer| !layer.from.is_empty());
+        let others = given.iter().filter(|input| !is_category(input)).count();
+        if says_itself || others == given.len() || others > 1 {
+            return Cow::Borrowed(self);
+        }
+        let mut layers = Vec::new();
+        let mut beside: Vec<String> =
+            given.iter().filter(|input| !is_category(input)).map(|input| input.name.clone()).collect();
+        for input in given.iter().filter(|input| is_category(input)) {
+            let vector = format!("{}_embedding", input.name);
+            let flat = format!("{}_vector", input.name);
+            let size = vector_size(input.ids.unwrap_or(1));
+            let kind = LayerKind::Embedding(Embedding { vocabulary: None, size, init: None });
+            layers.push(Layer { name: Some(vector.clone()), from: vec![input.name.clone()], kind });
+            layers.push(Layer { name: Some(flat.clone()), from: vec![vector], kind: LayerKind::Flatten });
+            beside.push(flat);
+        }
+        if beside.len() > 1 {
+            layers.push(Layer { name: Some("together".into()), from: beside, kind: LayerKind::Concatenate });
+        }
+        layers.extend(self.layers.iter().cloned());
+        Cow::Owned(Self { layers, ..self.clone() })
+    }
+}
+
+/// The width of a category's vector: 1.6 · categories^0.56, at most 600, as fastai found to do well.
+fn vector_size(categories: u32) -> u32 {
+    (1.6 * f64::from(categories).powf(0.56)).round().clamp(1.0, 600.0) as u32
+}
+
+/// The name of the input of a network that holds the numbers of a table.
+pub const FEATURES: &str = "features";
 
 fn default_epochs() -> u32 {
     10
@@ -93,6 +157,11 @@ pub struct NetworkInput {
 }
 
 impl NetworkInput {
+    /// An input of this name and shape.
+    pub fn new(name: &str, shape: &[usize], ids: Option<u32>) -> Self {
+        Self { name: name.to_owned(), shape: shape.iter().map(|side| *side as u32).collect(), ids }
+    }
+
     /// How many numbers of a row it takes.
     pub fn width(&self) -> usize {
         self.shape.iter().map(|side| *side as usize).product()

@@ -23,6 +23,11 @@ impl Parameter {
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
+
+    /// Whether it is a running mean or variance, which no gradient changes.
+    pub fn is_statistic(&self) -> bool {
+        self.name.ends_with(".running_mean") || self.name.ends_with(".running_var")
+    }
 }
 
 /// What collects the parameters of one layer.

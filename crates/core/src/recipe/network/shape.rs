@@ -126,6 +126,13 @@ pub(super) fn after(kind: &LayerKind, given: &Given) -> Result<Vec<usize>, Wante
         LayerKind::Attention(layer) => heads(shape, layer.heads),
         LayerKind::TransformerEncoder(layer) => heads(shape, layer.heads),
         LayerKind::Flatten => Ok(vec![shape.iter().product()]),
+        LayerKind::Backbone(_) => match picture(shape)? {
+            [3, _, _] => Ok(shape.to_vec()),
+            _ => wanted(
+                "a picture of 3 channels (red, green, blue)",
+                "read the pictures in colour; grey ones are colour pictures too, with three equal channels",
+            ),
+        },
         LayerKind::BatchNorm(_)
         | LayerKind::LayerNorm(_)
         | LayerKind::Dropout(_)

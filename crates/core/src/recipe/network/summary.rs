@@ -22,10 +22,34 @@ impl Graph {
     /// Memory for training, in bytes: weights, gradients and what the optimiser remembers; each layer's output and its
     /// gradient for one batch; the library. The data come on top.
     pub fn estimated_memory(&self, network: &Network) -> u64 {
-        let weights = self.trained() as u64 * (2 + network.optimizer.states() as u64) + self.fixed() as u64;
-        let outputs: u64 = self.nodes.iter().map(|node| node.shape.iter().product::<usize>() as u64).sum();
-        let batch = u64::from(network.batch_size) * (2 * outputs + self.width() as u64);
+        let later = network.fine_tuning.map_or(0, |_| self.fine_tuned().memory(network));
+        self.memory(network).max(later)
+    }
+
+    fn memory(&self, network: &Network) -> u64 {
+        let trained = self.trained() as u64 * (2 + network.optimizer.states() as u64);
+        // What is frozen is held as published and once more made ready.
+        let weights = trained + 2 * self.fixed() as u64;
+        let batch = u64::from(network.batch_size) * (2 * self.kept_outputs() + self.width() as u64);
         LIBRARY + FLOAT * weights.saturating_add(batch)
+    }
+
+    /// Numbers of all outputs that a gradient goes through, for one row. What lies before the first trained layer is let
+    /// go as soon as it is read: of it the largest counts.
+    fn kept_outputs(&self) -> u64 {
+        let mut learns = vec![false; self.inputs.len()];
+        let (mut kept, mut largest) = (0, 0);
+        for node in &self.nodes {
+            let output = node.shape.iter().product::<usize>() as u64;
+            let learnt = node.parameters.iter().any(|one| one.trained) || node.from.iter().any(|value| learns[*value]);
+            if learnt {
+                kept += output;
+            } else {
+                largest = largest.max(output);
+            }
+            learns.push(learnt);
+        }
+        kept + largest
     }
 
     /// The table, as `meuse recipe check` prints it.
@@ -35,10 +59,21 @@ impl Graph {
             let kind = if input.ids.is_some() { "ids" } else { "input" };
             rows.push([input.name.clone(), kind.into(), shown(&input.shape), String::new()]);
         }
-        for node in &self.nodes {
-            let count: usize = node.parameters.iter().map(super::Parameter::count).sum();
+        let mut index = 0;
+        while index < self.nodes.len() {
+            // A backbone is one layer of the recipe, and one line.
+            let placed = self.backbones.iter().find(|placed| placed.nodes.start == index);
+            let end = placed.map_or(index + 1, |placed| placed.nodes.end).max(index + 1);
+            let last = &self.nodes[end - 1];
+            let count: usize =
+                self.nodes[index..end].iter().flat_map(|node| &node.parameters).map(super::Parameter::count).sum();
             let count = if count == 0 { String::new() } else { thousands(count) };
-            rows.push([node.name.clone(), node.kind.word().into(), shown(&node.shape), count]);
+            let (name, word) = match placed {
+                Some(placed) => (&placed.layer, placed.backbone.architecture.word()),
+                None => (&last.name, last.kind.word()),
+            };
+            rows.push([name.clone(), word.into(), shown(&last.shape), count]);
+            index = end;
         }
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let widths = [width(0), width(1), width(2), width(3)];

@@ -51,6 +51,16 @@ impl Optimizer {
         }
     }
 
+    /// The same rule with another learning rate.
+    pub fn with_learning_rate(mut self, rate: f64) -> Self {
+        match &mut self {
+            Self::Sgd(sgd) => sgd.learning_rate = rate,
+            Self::Adam(adam) | Self::Adamw(adam) => adam.learning_rate = rate,
+            Self::Rmsprop(rmsprop) => rmsprop.learning_rate = rate,
+        }
+        self
+    }
+
     /// How many numbers it remembers for each weight.
     pub fn states(&self) -> usize {
         match self {
@@ -244,4 +254,23 @@ pub struct EarlyStopping {
 
 fn yes() -> bool {
     true
+}
+
+/// A second part of the training, in which all parameters of a backbone are trained, those that were frozen too. Its
+/// batch norms use and keep their running statistics, as Keras's guide to fine-tuning wants it; the optimiser begins
+/// anew, and the schedule does not change its learning rate.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FineTuning {
+    /// How many times more the training part is gone through.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub epochs: u32,
+    /// The step's size, a hundredth of the usual one or less.
+    #[serde(default = "default_fine_rate")]
+    #[schemars(range(min = 1e-9, max = 100.0))]
+    pub learning_rate: f64,
+}
+
+fn default_fine_rate() -> f64 {
+    1e-5
 }

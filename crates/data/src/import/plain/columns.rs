@@ -31,7 +31,7 @@ impl Column {
             ColumnType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
             ColumnType::Date => Self::Date(Date32Builder::with_capacity(rows)),
             ColumnType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows)),
-            ColumnType::Text => Self::Text(StringBuilder::with_capacity(rows, 8 * rows)),
+            ColumnType::Text | ColumnType::Image => Self::Text(StringBuilder::with_capacity(rows, 8 * rows)),
         }
     }
 

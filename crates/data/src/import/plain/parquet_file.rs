@@ -101,7 +101,7 @@ fn data_type(column_type: ColumnType) -> DataType {
         ColumnType::Boolean => DataType::Boolean,
         ColumnType::Date => DataType::Date32,
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-        ColumnType::Text => DataType::Utf8,
+        ColumnType::Text | ColumnType::Image => DataType::Utf8,
     }
 }
 

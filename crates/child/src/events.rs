@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use meuse_core::events::{Event, EventKind, FILE, Level};
+use meuse_core::events::{Event, EventKind, FILE};
 use meuse_core::time::Clock;
 
 /// The lease of a job lives by this.
@@ -16,7 +16,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 const BETWEEN_PROGRESS: Duration = Duration::from_millis(100);
 
 /// The file `events.jsonl` of a work folder.
-pub(crate) struct EventLog {
+pub struct EventLog {
     state: Mutex<State>,
 }
 
@@ -35,7 +35,7 @@ impl EventLog {
     }
 
     /// Writes the event. One that cannot be written is lost: the work matters more than the telling.
-    pub(crate) fn tell(&self, kind: EventKind) {
+    pub fn tell(&self, kind: EventKind) {
         let _ = self.lock().write(kind);
     }
 
@@ -48,7 +48,7 @@ impl EventLog {
     }
 
     /// Writes that `done` of `total` units of the stage are done, unless that was told a moment ago.
-    pub(crate) fn progress(&self, stage: &str, done: u64, total: u64) {
+    pub fn progress(&self, stage: &str, done: u64, total: u64) {
         let mut state = self.lock();
         if state.wants_progress(stage, done == total) {
             state.progress = Some((stage.to_owned(), Instant::now()));
@@ -83,45 +83,16 @@ impl State {
 
 /// Starts the heartbeat, which ends with the process; and ends the process when its work folder is gone: its server
 /// has died and the home with it, so nobody would ever look at what it makes.
-pub(crate) fn beat(events: Arc<EventLog>, folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn beat(program: &'static str, events: Arc<EventLog>, folder: &Path) -> anyhow::Result<()> {
     let file = folder.join(FILE);
     let beat = move || {
         while file.try_exists().unwrap_or(true) {
             events.tell(EventKind::Heartbeat);
             std::thread::sleep(HEARTBEAT);
         }
-        eprintln!("meuse-job: {} is gone, and whoever asked for this job with it", file.display());
+        eprintln!("{program}: {} is gone, and whoever asked for this job with it", file.display());
         std::process::abort();
     };
     std::thread::Builder::new().name("heartbeat".to_owned()).spawn(beat).context("cannot start the heartbeat")?;
     Ok(())
-}
-
-impl meuse_data::Watch for EventLog {
-    fn progress(&self, stage: &str, done: u64, total: u64) {
-        self.progress(stage, done, total);
-    }
-
-    fn log(&self, level: Level, message: &str) {
-        self.tell(EventKind::Log { level, message: message.to_owned() });
-    }
-}
-
-impl meuse_train::Watch for EventLog {
-    fn progress(&self, stage: &str, done: u64, total: u64) {
-        self.progress(stage, done, total);
-    }
-
-    fn metric(&self, name: &str, part: &str, step: u64, value: f64) {
-        self.tell(EventKind::Metric { name: name.to_owned(), part: part.to_owned(), step, value });
-    }
-
-    fn log(&self, level: Level, message: &str) {
-        self.tell(EventKind::Log { level, message: message.to_owned() });
-    }
-
-    /// A cancelled job is ended by a signal, not asked.
-    fn cancelled(&self) -> bool {
-        false
-    }
 }
