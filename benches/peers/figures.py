@@ -1,6 +1,6 @@
 """From measurements to what a person reads: medians, ratios, the Markdown table, the plots.
 
-Only the standard library; test_figures.py beside this file tests it.
+Only the standard library; test_bench.py beside this file tests it.
 """
 
 import dataclasses
@@ -21,6 +21,7 @@ class Figure:
     aim: str = ""
     reached: bool | None = None
     note: str = ""
+    digits: int | None = None  # after the point; by default three significant ones
 
     @property
     def median(self):
@@ -45,7 +46,7 @@ def judged(figure, at_most=None, at_least=None):
     limit = at_most if at_most is not None else at_least
     if limit is None:
         raise ValueError("an aim is at most or at least something")
-    figure.aim = f"{'≤' if at_most is not None else '≥'} {number(limit)}"
+    figure.aim = f"{'≤' if at_most is not None else '≥'} {number(limit, figure.digits)}"
     figure.reached = figure.median <= limit if at_most is not None else figure.median >= limit
     return figure
 
@@ -68,10 +69,12 @@ def percentile(values, share):
     return ordered[below] + (place - below) * (ordered[above] - ordered[below])
 
 
-def number(value):
-    """Three significant digits and no exponent: 0.284, 12,300, 7.1."""
+def number(value, digits=None):
+    """Three significant digits, or so many after the point, and no exponent: 0.284, 12,300, 7.1."""
     if value is None:
         return ""
+    if digits is not None:
+        return f"{value:,.{digits}f}"
     if value == 0:
         return "0"
     size = abs(value)
@@ -82,10 +85,10 @@ def number(value):
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def spread(values):
+def spread(values, digits=None):
     """The median, and the extremes where there is more than one value."""
-    text = number(statistics.median(values))
-    return text if len(values) < 2 else f"{text} ({number(min(values))}–{number(max(values))})"
+    text = number(statistics.median(values), digits)
+    return text if len(values) < 2 else f"{text} ({number(min(values), digits)}–{number(max(values), digits)})"
 
 
 def markdown(figures):
@@ -94,11 +97,11 @@ def markdown(figures):
     for group in dict.fromkeys(figure.group for figure in figures):
         lines += [f"### {group}", "", "| | Meuse | beside it | ratio | aim |", "| --- | --- | --- | --- | --- |"]
         for figure in (figure for figure in figures if figure.group == group):
-            peer = f"{figure.peer_name} {spread(figure.peer)}" if figure.peer else ""
+            peer = f"{figure.peer_name} {spread(figure.peer, figure.digits)}" if figure.peer else ""
             ratio = f"{number(figure.ratio)}" if figure.ratio else ""
             mark = {True: " ✓", False: " ✗", None: ""}[figure.reached]
             note = f" <br>{figure.note}" if figure.note else ""
-            lines.append(f"| {figure.what}, {figure.unit}{note} | {spread(figure.meuse)} | {peer} | {ratio} | {figure.aim}{mark} |")
+            lines.append(f"| {figure.what}, {figure.unit}{note} | {spread(figure.meuse, figure.digits)} | {peer} | {ratio} | {figure.aim}{mark} |")
         lines.append("")
     return "\n".join(lines)
 

@@ -43,11 +43,12 @@ class Peak:
     """Samples the resident memory of everything below a process until it is left; `largest` in MiB.
 
     Each process counts with its own high-water mark, so that a peak between two samples is not missed. `below` leaves
-    the process itself out, as a server whose children work.
+    the process itself out, as a server whose children work. `forks` is for one that forks workers: while it has some,
+    the pages that they share count once.
     """
 
-    def __init__(self, pid, below=False):
-        self.pid, self.below, self.largest, self._stop = pid, below, 0.0, threading.Event()
+    def __init__(self, pid, below=False, forks=False):
+        self.pid, self.below, self.forks, self.largest, self._stop = pid, below, forks, 0.0, threading.Event()
 
     def __enter__(self):
         self._thread = threading.Thread(target=self._watch)
@@ -59,16 +60,21 @@ class Peak:
         self._thread.join()
 
     def _watch(self):
-        while not self._stop.wait(PAUSE):
+        pause = PAUSE
+        while not self._stop.wait(pause):
             processes = tree(self.pid)[1 if self.below else 0:]
-            self.largest = max(self.largest, sum(field(f"/proc/{one}/status", "VmHWM:") for one in processes))
+            shared = self.forks and len(processes) > 1
+            file, name = ("smaps_rollup", "Pss:") if shared else ("status", "VmHWM:")
+            self.largest = max(self.largest, sum(field(f"/proc/{one}/{file}", name) for one in processes))
+            # Linux walks all pages to share them out, and holds the process up meanwhile.
+            pause = 20 * PAUSE if shared else PAUSE
 
 
-def run(command, **options):
-    """Runs to the end; seconds, peak memory in MiB, standard output. A failure shows what was said."""
+def run(command, forks=False, **options):
+    """Runs to the end; seconds, peak memory in MiB, standard output. A failure shows what was said. `forks`: see Peak."""
     begin = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-    with Peak(child.pid) as peak:
+    with Peak(child.pid, forks=forks) as peak:
         out, said = child.communicate()
     seconds = time.perf_counter() - begin
     if child.returncode != 0:

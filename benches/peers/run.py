@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import platform
 import sys
 import tempfile
 
+import deep
 import importing
 import serving
 import training
@@ -18,7 +20,10 @@ from figures import Figure, judged, markdown, plot, replaced
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 README = CHECKOUT / "benches" / "README.md"
 PLOTS = CHECKOUT / "docs" / "figures"
-BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+# What stands between these lines of the README is replaced by --publish. Networks have lines of their own, since they
+# are measured by themselves.
+MARKS = ("<!-- figures: begin -->", "<!-- figures: end -->")
+DEEP_MARKS = ("<!-- figures of networks: begin -->", "<!-- figures of networks: end -->")
 
 
 @dataclasses.dataclass
@@ -28,8 +33,13 @@ class Setting:
     programs: pathlib.Path
     data_python: str
     mlflow_python: str | None
+    torch_python: str | None
+    keras_python: str | None
     work: pathlib.Path
     quick: bool
+    packages: pathlib.Path | None  # where a person has the packages of pictures and texts
+    material: pathlib.Path | None  # where they are fetched to
+    pretrained: pathlib.Path  # weights that others have published
 
     def __post_init__(self):
         self.repetitions = 1 if self.quick else 5
@@ -52,6 +62,8 @@ BENCHES = {
     "import": importing.bench,
     "start": sizes,
 }
+# One for each recipe, so that what is measured is written before the next one begins.
+NETWORKS = {f"deep {recipe}": functools.partial(deep.bench, name=recipe) for recipe in deep.CASES}
 
 
 def machine():
@@ -88,14 +100,26 @@ def plots(figures):
     if speeds:
         bars = [("Meuse, with profile", speeds[0].median, True)] + [(one.peer_name, one.peer_median, False) for one in speeds]
         yield "import", plot("CSV to a dataset version", "MB/s", bars)
+    bars = []
+    for name, case in deep.CASES.items():
+        of_case = [figure for figure in figures if figure.what == f"{name}: training"]
+        bars += [(f"Meuse, {name}", figure.median, True) for figure in of_case[:1]]
+        bars += [(f"{figure.peer_name}, {name}", figure.peer_median, False) for figure in of_case]
+    if bars:
+        yield "networks", plot("Training a network, two threads", "samples/s", bars)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("benches", nargs="+", choices=BENCHES)
+    parser.add_argument("benches", nargs="+", choices=[*BENCHES, "deep"])
     parser.add_argument("--programs", type=pathlib.Path, required=True)
     parser.add_argument("--data-python", required=True)
     parser.add_argument("--mlflow-python")
+    parser.add_argument("--torch-python")
+    parser.add_argument("--keras-python")
+    parser.add_argument("--recipes", type=recipes, default=[])
+    parser.add_argument("--packages", type=pathlib.Path)
+    parser.add_argument("--material", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--command", required=True)
     parser.add_argument("--quick", action="store_true")
@@ -103,15 +127,31 @@ def main():
     given = parser.parse_args()
     about = {"machine": machine(), "date": datetime.date.today().isoformat(), "command": given.command}
     with tempfile.TemporaryDirectory(prefix="meuse-bench-") as work:
-        setting = Setting(given.programs, given.data_python, given.mlflow_python, pathlib.Path(work), given.quick)
+        setting = Setting(given.programs, given.data_python, given.mlflow_python, given.torch_python, given.keras_python,
+                          pathlib.Path(work), given.quick, given.packages, given.material,
+                          CHECKOUT / "vendor" / "pretrained" / "lib")
         figures = []
-        for name in given.benches:
+        for name, bench in chosen(given.benches, given.recipes).items():
             print(f"bench: {name}", file=sys.stderr, flush=True)
-            figures += BENCHES[name](setting)
+            figures += bench(setting)
             write(given.out, about, figures)
     if given.publish:
         publish(about, figures)
     print((given.out / "figures.md").read_text())
+
+
+def chosen(names, recipes):
+    """The benches by name, with one for each recipe in place of `deep`."""
+    networks = {name: bench for name, bench in NETWORKS.items() if not recipes or name.removeprefix("deep ") in recipes}
+    return {name: bench for word in names for name, bench in (networks if word == "deep" else {word: BENCHES[word]}).items()}
+
+
+def recipes(text):
+    """The names in a list with commas."""
+    names = text.split(",")
+    if unknown := [name for name in names if name not in deep.CASES]:
+        raise argparse.ArgumentTypeError(f"there is no {unknown[0]} among {', '.join(deep.CASES)}")
+    return names
 
 
 def write(out, about, figures):
@@ -130,14 +170,20 @@ def page(about, figures):
 
 
 def publish(about, figures):
-    """Puts table and plots where the documentation shows them."""
+    """Puts tables and plots where the documentation shows them."""
     PLOTS.mkdir(parents=True, exist_ok=True)
-    pictures = []
-    for name, drawn in plots(figures):
-        (PLOTS / f"{name}.svg").write_text(drawn)
-        pictures.append(f"![{name}](../docs/figures/{name}.svg)")
-    text = page(about, figures) + "\n" + "\n\n".join(pictures)
-    README.write_text(replaced(README.read_text(), BEGIN, END, text))
+    networks = [figure for figure in figures if figure.group == deep.GROUP]
+    others = [figure for figure in figures if figure.group != deep.GROUP]
+    for marks, measured in ((MARKS, others), (DEEP_MARKS, networks)):
+        if not measured:
+            continue
+        pictures = []
+        for name, drawn in plots(measured):
+            (PLOTS / f"{name}.svg").write_text(drawn)
+            pictures.append(f"![{name}](../docs/figures/{name}.svg)")
+        text = page(about, measured) + "\n" + "\n\n".join(pictures)
+        README.write_text(replaced(README.read_text(), *marks, text))
 
 
-main()
+if __name__ == "__main__":
+    main()

