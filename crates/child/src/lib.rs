@@ -4,7 +4,9 @@
 
 mod events;
 
+use std::ffi::OsString;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +19,8 @@ pub use events::EventLog;
 
 /// Failed for a reason that trying again does not change.
 const FAILED: u8 = 3;
+/// Called in another way than a child is.
+const USAGE: u8 = 2;
 
 /// How a job ends that does not end well.
 pub enum Ended {
@@ -32,12 +36,39 @@ impl From<anyhow::Error> for Ended {
     }
 }
 
+/// The program of a child: `PROGRAM DIR` does the work of the folder, `PROGRAM --version` prints what `versions` says.
+pub fn main(
+    program: &'static str,
+    versions: impl FnOnce() -> anyhow::Result<String>,
+    work: impl FnOnce(&Path, JobSpec, &Path, &EventLog) -> Result<(), Ended>,
+) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let result = match arguments.as_slice() {
+        [only] if only == "--version" => versions().and_then(|text| {
+            writeln!(std::io::stdout(), "{program} {}\n{text}", env!("CARGO_PKG_VERSION"))?;
+            Ok(ExitCode::SUCCESS)
+        }),
+        [folder] => {
+            let folder = Path::new(folder);
+            run(program, folder, |spec, out, events| work(folder, spec, out, events))
+        }
+        _ => {
+            eprintln!("usage: {program} DIR, where DIR holds job.json; or {program} --version");
+            return ExitCode::from(USAGE);
+        }
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("{program}: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
 /// Runs the one job of a work folder: `work` is given what to do and the folder for outputs. Exit code 0: done. 3:
 /// failed, and trying again would not help; the last event says why. Anything else is a crash.
 ///
 /// # Errors
 /// What made it crash.
-pub fn run(
+fn run(
     program: &'static str,
     folder: &Path,
     work: impl FnOnce(JobSpec, &Path, &EventLog) -> Result<(), Ended>,

@@ -66,7 +66,7 @@ impl NetworkLearner for Learner<'_> {
             checkpoint_steps: STEPS,
             watch: context.watch,
         };
-        // The folds of a cross-validation are trainings of their own, each with a file of its own.
+        // Another training of the same folder must not go on from this one, so the file is named by what is trained.
         let file = self.folder.join(format!("{}.{}", &fingerprint(&wanted)[..16], checkpoint::FILE));
         wanted.checkpoint = Some(&file);
         let fitted = fit(&wanted).map_err(of_deep)?;

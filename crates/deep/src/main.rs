@@ -6,8 +6,6 @@
 
 mod learner;
 
-use std::ffi::OsString;
-use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,32 +16,8 @@ use meuse_deep::checkpoint;
 
 use crate::learner::{Learner, Told};
 
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let result = match arguments.as_slice() {
-        [only] if only == "--version" => print_versions(),
-        [folder] => {
-            let folder = Path::new(folder);
-            meuse_child::run("meuse-deep", folder, |spec, out, events| perform(folder, spec, out, events))
-        }
-        _ => {
-            eprintln!("usage: meuse-deep DIR, where DIR holds job.json; or meuse-deep --version");
-            return ExitCode::from(USAGE);
-        }
-    };
-    result.unwrap_or_else(|error| {
-        eprintln!("meuse-deep: {error:#}");
-        ExitCode::FAILURE
-    })
-}
-
-fn print_versions() -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout();
-    writeln!(out, "meuse-deep {}", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "libtorch {}", meuse_deep::LIBTORCH_VERSION)?;
-    Ok(ExitCode::SUCCESS)
+    meuse_child::main("meuse-deep", || Ok(format!("libtorch {}", meuse_deep::LIBTORCH_VERSION)), perform)
 }
 
 fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {
@@ -57,6 +31,7 @@ fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Resul
     spec.data = folder.join(&spec.data);
     spec.media = spec.media.map(|media| media.within(folder));
     spec.native = folder.join(&spec.native);
+    meuse_data::require_version().map_err(of_data)?;
     meuse_deep::set_threads(spec.limits.threads.max(1));
     take_over(folder);
     train(folder, &spec, out, events)
@@ -80,12 +55,7 @@ fn take_over(folder: &Path) -> Option<()> {
 
 fn train(folder: &Path, spec: &TrainSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {
     events.progress("read data", 0, 0);
-    let table = meuse_data::read_table(&spec.data, &spec.schema, spec.media.as_ref(), spec.limits).map_err(
-        |error| match error {
-            meuse_data::Error::Refused(failure) => Ended::Failed(failure),
-            other => Ended::Crashed(other.into()),
-        },
-    )?;
+    let table = meuse_data::read_table(&spec.data, &spec.schema, spec.media.as_ref(), spec.limits).map_err(of_data)?;
     events.progress("read data", table.rows as u64, table.rows as u64);
     let learner = Learner { folder, pretrained: &spec.pretrained };
     let trained = meuse_train::train_with(spec, &table, &Told(events), out, Some(&learner));
@@ -93,4 +63,11 @@ fn train(folder: &Path, spec: &TrainSpec, out: &Path, events: &EventLog) -> Resu
         Some(failure) => Ended::Failed(failure),
         None => Ended::Crashed(error.into()),
     })
+}
+
+fn of_data(error: meuse_data::Error) -> Ended {
+    match error {
+        meuse_data::Error::Refused(failure) => Ended::Failed(failure),
+        other => Ended::Crashed(other.into()),
+    }
 }

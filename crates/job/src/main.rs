@@ -9,35 +9,9 @@
 
 mod work;
 
-use std::ffi::OsString;
-use std::io::Write;
-use std::path::Path;
 use std::process::ExitCode;
 
-const USAGE: u8 = 2;
-
 fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let result = match arguments.as_slice() {
-        [only] if only == "--version" => print_versions(),
-        [folder] => {
-            let folder = Path::new(folder);
-            meuse_child::run("meuse-job", folder, |spec, out, events| work::perform(folder, spec, out, events))
-        }
-        _ => {
-            eprintln!("usage: meuse-job DIR, where DIR holds job.json; or meuse-job --version");
-            return ExitCode::from(USAGE);
-        }
-    };
-    result.unwrap_or_else(|error| {
-        eprintln!("meuse-job: {error:#}");
-        ExitCode::FAILURE
-    })
-}
-
-fn print_versions() -> anyhow::Result<ExitCode> {
-    let mut out = std::io::stdout();
-    writeln!(out, "meuse-job {}", env!("CARGO_PKG_VERSION"))?;
-    writeln!(out, "duckdb {}", meuse_data::duckdb_version()?)?;
-    Ok(ExitCode::SUCCESS)
+    let versions = || Ok(format!("duckdb {}", meuse_data::duckdb_version()?));
+    meuse_child::main("meuse-job", versions, work::perform)
 }

@@ -43,8 +43,16 @@ impl Whole {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::Overloaded`].
     pub(crate) async fn weigh(&self, json: &[u8]) -> Result<(), Error> {
+        self.hold(memory::weight(json)).await
+    }
+
+    /// Holds at least so much memory for what is made of the body.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::Overloaded`].
+    pub(crate) async fn hold(&self, bytes: usize) -> Result<(), Error> {
         match &self.holding {
-            Some(holding) => holding.grow(memory::weight(json)).await,
+            Some(holding) => holding.grow(bytes).await,
             None => Ok(()),
         }
     }

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::state::ServerState;
 
 /// Bodies from this size on are parsed on a thread that may compute: a megabyte takes about ten milliseconds.
-const LARGE: usize = 64 << 10;
+pub(crate) const LARGE: usize = 64 << 10;
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);

@@ -41,7 +41,7 @@ impl Target {
 
     /// How many numbers a model answers for a row.
     pub fn outputs(&self) -> usize {
-        self.labels.as_ref().map_or(1, |labels| if labels.len() == 2 && !self.several { 1 } else { labels.len() })
+        self.labels.as_ref().filter(|_| self.several).map_or(1, Vec::len)
     }
 
     /// The classes of the given rows, in that order; only of a task with classes.

@@ -167,11 +167,10 @@ impl Serving {
         let permit = self.limits.admit().await?;
         let loaded = self.load(version).await?;
         check_numbers(rows, loaded.session.width())?;
-        let (predictions, mut timings) = if loaded.costs.is_small(rows) {
-            answer::compute(&loaded, given)?
-        } else {
-            on_a_thread(loaded, given, permit).await?
-        };
+        // What a picture costs is in the file, and not in the number of rows.
+        let is_cheap = loaded.costs.is_small(rows) && !loaded.fitted.has_pictures();
+        let (predictions, mut timings) =
+            if is_cheap { answer::compute(&loaded, given)? } else { on_a_thread(loaded, given, permit).await? };
         timings.total = milliseconds(started.elapsed());
         timings.queue = (timings.total - timings.prep - timings.compute - timings.post).max(0.0);
         Ok((predictions, timings))

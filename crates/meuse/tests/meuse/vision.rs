@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::{Server, checkout};
@@ -127,6 +129,14 @@ fn an_upload_is_answered_alike_on_every_way(server: &Server) {
     let parts: Vec<(&str, &[u8])> = drawings.iter().map(|file| ("image", file.as_slice())).collect();
     let (status, by_form) = form(server, "shapes", &parts);
     assert_eq!((status, &by_form["predictions"]), (200, &by_command["predictions"]));
+    let encoded: Vec<String> = drawings.iter().map(|file| STANDARD.encode(file)).collect();
+    let tensor = json!({ "name": "image", "datatype": "BYTES", "shape": [3, 1], "data": encoded });
+    let body = json!({ "inputs": [tensor] }).to_string();
+    let (status, said) = server.http("POST", "/v2/models/shapes/infer", Some(&server.key), body.as_bytes());
+    let said: Value = serde_json::from_str(&said).expect("JSON");
+    let outputs = said["outputs"].as_array().expect("tensors");
+    let labels = outputs.iter().find(|output| output["name"] == "label").expect("the labels");
+    assert_eq!((status, &labels["data"]), (200, &json!(CLASSES)));
 }
 
 fn what_is_no_picture_is_named(server: &Server) {
@@ -145,7 +155,7 @@ fn what_is_no_picture_is_named(server: &Server) {
     let (status, said) = form(server, "shapes", &[("image", &cut)]);
     assert_eq!((status, &said["error"]["field"]), (400, &json!("rows[0].image")), "{said}");
     // What people have: turned by its header, 16 bits, CMYK, one pixel wide, moving.
-    for name in ["turned.jpg", "grey.jpg", "lossy.webp"] {
+    for name in ["turned.jpg", "sixteen.png", "cmyk.jpg", "line.png", "moving.gif", "grey.jpg", "lossy.webp"] {
         let (status, said) = form(server, "shapes", &[("image", &fixture(name))]);
         assert_eq!(status, 200, "{name}: {said}");
     }
@@ -165,6 +175,11 @@ fn a_recipe_that_does_not_fit_is_told(server: &Server, text: &str) {
     };
     let said = check(text.replace("units = 3,", "units = 4,"));
     assert!(said.contains("end with a dense layer of units = 3"), "{said}");
+    let mixed = text.replace("keep = [\"image\"]", "keep = [\"image\", \"format\"]");
+    let said = check(
+        mixed.replace("[algorithm]\n", "[preprocessing.columns.format]\nencode = \"embedding\"\n\n[algorithm]\n"),
+    );
+    assert!(said.contains("only numbers can be mixed"), "{said}");
     let said = check(text.replace("width_shift = 0.1", "width_shift = 1.5"));
     assert!(said.contains("preprocessing.columns.image.augmentation.width_shift"), "{said}");
     let (head, _) = text.split_once("[preprocessing.columns.image.image]").expect("the size is there");

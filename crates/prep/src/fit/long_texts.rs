@@ -1,11 +1,11 @@
 //! Fits a column of long texts: which terms there are, and how frequent they are.
 
 use meuse_core::recipe::{PlannedColumn, Tfidf};
-use meuse_core::table::{MISSING, Values};
+use meuse_core::table::Values;
 
-use super::refused;
+use super::{long_texts_of, missing_long_text};
 use crate::Error;
-use crate::fitted::{MissingText, Step};
+use crate::fitted::Step;
 use crate::text::{FittedTfidf, TfidfError};
 
 /// `rows` are those to learn from; a missing text counts as an empty one, or is refused.
@@ -16,16 +16,9 @@ pub(super) fn fit(
     values: &Values,
     rows: &[u32],
 ) -> Result<Step, Error> {
-    let Values::Text { codes, dictionary } = values else {
-        return Err(Error::WrongType { column: column.name.clone(), found: "numbers", expected: "texts" });
-    };
-    if refuse_missing && let Some(row) = rows.iter().position(|row| codes[*row as usize] == MISSING) {
-        return Err(refused(row, &column.name, "the text is missing, and the recipe refuses such rows".into()));
-    }
-    let text = |row: &u32| dictionary.get(codes[*row as usize] as usize).map_or("", String::as_str);
-    let tfidf = FittedTfidf::fit(rule, rows.iter().map(text)).map_err(|error| nothing(column, rule, &error))?;
-    let missing = if refuse_missing { MissingText::Refuse } else { MissingText::Keep };
-    Ok(Step::LongText { missing, tfidf: Box::new(tfidf) })
+    let texts = long_texts_of(column, refuse_missing, values, rows)?;
+    let tfidf = FittedTfidf::fit(rule, texts).map_err(|error| nothing(column, rule, &error))?;
+    Ok(Step::LongText { missing: missing_long_text(refuse_missing), tfidf: Box::new(tfidf) })
 }
 
 fn nothing(column: &PlannedColumn, rule: &Tfidf, error: &TfidfError) -> Error {

@@ -10,10 +10,10 @@ mod texts;
 
 use meuse_core::bundle::LeftOut;
 use meuse_core::recipe::{Plan, PlannedColumn, Treatment};
-use meuse_core::table::Table;
+use meuse_core::table::{MISSING, Table, Values};
 
 use crate::Error;
-use crate::fitted::{Fitted, FittedColumn, Step};
+use crate::fitted::{Fitted, FittedColumn, MissingText, Step};
 use crate::image::Steps;
 
 /// Fits the plan's columns on `table`, which holds training rows only. `positive` says which rows are of the positive
@@ -70,24 +70,18 @@ fn fit_column(
     positive: Option<&[bool]>,
 ) -> Result<Outcome, Error> {
     let values = table.column(&column.name).ok_or_else(|| Error::MissingColumn(column.name.clone()))?;
-    if let Treatment::LongText { refuse_missing, tfidf } = &column.treatment {
-        return long_texts::fit(column, *refuse_missing, tfidf, values, rows).map(Outcome::Step);
-    }
     match &column.treatment {
+        Treatment::LongText { refuse_missing, tfidf } => {
+            long_texts::fit(column, *refuse_missing, tfidf, values, rows).map(Outcome::Step)
+        }
         Treatment::Sequence { refuse_missing, sequence } => {
-            return sequences::fit(column, *refuse_missing, sequence, values, rows).map(Outcome::Step);
+            sequences::fit(column, *refuse_missing, sequence, values, rows).map(Outcome::Step)
         }
-        Treatment::Picture { image, .. } => {
-            return Ok(Outcome::Step(Step::Picture { steps: Box::new(Steps::of(image)) }));
-        }
-        _ => {}
-    }
-    let values = &values.take(rows);
-    match &column.treatment {
+        Treatment::Picture { image, .. } => Ok(Outcome::Step(Step::Picture { steps: Box::new(Steps::of(image)) })),
         Treatment::Numeric { impute, fill, encode, bins, breaks } => {
             let rule =
                 numbers::Rule { impute: *impute, fill: *fill, encode: *encode, bins: *bins, breaks: breaks.as_deref() };
-            numbers::fit(&column.name, &rule, values, positive)
+            numbers::fit(&column.name, &rule, &values.take(rows), positive)
         }
         Treatment::Text { impute, fill, encode, unknown, bins, groups, order } => {
             let rule = texts::Rule {
@@ -99,11 +93,7 @@ fn fit_column(
                 groups: groups.as_deref(),
                 order: order.as_deref(),
             };
-            texts::fit(column, &rule, values, positive)
-        }
-        // Fitted above, without a copy of their texts and files.
-        Treatment::LongText { .. } | Treatment::Sequence { .. } | Treatment::Picture { .. } => {
-            Ok(Outcome::LeaveOut(NO_VALUES))
+            texts::fit(column, &rule, &values.take(rows), positive)
         }
     }
 }
@@ -112,6 +102,27 @@ fn fit_column(
 fn classes<'a>(column: &str, positive: Option<&'a [bool]>) -> Result<&'a [bool], Error> {
     let both = |rows: &&[bool]| rows.contains(&true) && rows.contains(&false);
     positive.filter(both).ok_or_else(|| Error::OneClass(column.to_owned()))
+}
+
+/// The texts of the rows of a column of long texts, without a copy; a missing one counts as an empty one, or is refused.
+fn long_texts_of<'a>(
+    column: &PlannedColumn,
+    refuse_missing: bool,
+    values: &'a Values,
+    rows: &'a [u32],
+) -> Result<impl Iterator<Item = &'a str> + use<'a>, Error> {
+    let Values::Text { codes, dictionary } = values else {
+        return Err(Error::WrongType { column: column.name.clone(), found: "numbers", expected: "texts" });
+    };
+    if refuse_missing && let Some(row) = rows.iter().position(|row| codes[*row as usize] == MISSING) {
+        return Err(refused(row, &column.name, "the text is missing, and the recipe refuses such rows".into()));
+    }
+    Ok(rows.iter().map(|row| dictionary.get(codes[*row as usize] as usize).map_or("", String::as_str)))
+}
+
+/// What is done with a missing long text in serving.
+fn missing_long_text(refuse: bool) -> MissingText {
+    if refuse { MissingText::Refuse } else { MissingText::Keep }
 }
 
 fn refused(row: usize, column: &str, reason: String) -> Error {

@@ -1,11 +1,11 @@
 //! Fits a column of sequences: which words there are, by how frequent they are.
 
 use meuse_core::recipe::{PlannedColumn, Sequence};
-use meuse_core::table::{MISSING, Values};
+use meuse_core::table::Values;
 
-use super::refused;
+use super::{long_texts_of, missing_long_text};
 use crate::Error;
-use crate::fitted::{MissingText, Step};
+use crate::fitted::Step;
 use crate::text::WordIndex;
 
 /// `rows` are those to learn from; a missing text counts as an empty one, or is refused.
@@ -16,21 +16,14 @@ pub(super) fn fit(
     values: &Values,
     rows: &[u32],
 ) -> Result<Step, Error> {
-    let Values::Text { codes, dictionary } = values else {
-        return Err(Error::WrongType { column: column.name.clone(), found: "numbers", expected: "texts" });
-    };
-    if refuse_missing && let Some(row) = rows.iter().position(|row| codes[*row as usize] == MISSING) {
-        return Err(refused(row, &column.name, "the text is missing, and the recipe refuses such rows".into()));
-    }
-    let text = |row: &u32| dictionary.get(codes[*row as usize] as usize).map_or("", String::as_str);
-    let words = WordIndex::of(rule, rows.iter().map(text));
+    let words = WordIndex::of(rule, long_texts_of(column, refuse_missing, values, rows)?);
     if words.size() < 2 {
         let field = format!("preprocessing.columns.{}.sequence.tokens", column.name);
         let reason = format!("no text of the training part holds a token of `{}`", rule.tokens.word());
         let hint = "check that the column holds texts, or use tokens = \"characters\"".to_owned();
         return Err(Error::NoTerms { field, reason, hint });
     }
-    let missing = if refuse_missing { MissingText::Refuse } else { MissingText::Keep };
+    let missing = missing_long_text(refuse_missing);
     let Sequence { length, padding, truncating, .. } = *rule;
     Ok(Step::Sequence { missing, words: Box::new(words), length, padding, truncating })
 }

@@ -20,7 +20,9 @@ impl Parameters {
     pub(super) fn common(recipe: &recipe::Lightgbm, context: &Context<'_>) -> Result<Self, Error> {
         let (objective, metric) = match context.task {
             Task::Binary => ("binary", "binary_logloss"),
-            Task::Multiclass => return Err(Error::Lightgbm("several classes are not asked of it".into())),
+            Task::Multiclass => {
+                return Err(Error::input("algorithm.name", "`lightgbm` cannot do a multiclass task", "use `network`"));
+            }
             Task::Regression => ("regression", "l2"),
         };
         let mut parameters = Self(Vec::new());
