@@ -92,7 +92,7 @@ const ORDER = [
   'dataset', 'task', 'target', 'positive', 'keep', 'drop', 'metric', 'threshold', 'seed',
   'method', 'column', 'training', 'validation', 'test',
   'numeric', 'text', 'columns', 'treat_as', 'impute', 'fill', 'encode', 'bins', 'breaks', 'groups', 'order', 'unknown',
-  'tfidf', 'sequence', 'image', 'augmentation', 'loss', 'epochs', 'batch_size', 'optimizer',
+  'tfidf', 'sequence', 'sentence', 'image', 'augmentation', 'loss', 'epochs', 'batch_size', 'optimizer',
   'base_score', 'base_odds', 'points_to_double_odds', 'min_information_value',
   'capacity', 'class_weight', 'num_leaves', 'learning_rate', 'num_iterations', 'early_stopping_round', 'min_data_in_leaf',
   'max_depth', 'max_bin', 'feature_fraction', 'bagging_fraction', 'lambda_l1', 'lambda_l2', 'monotone_constraints',

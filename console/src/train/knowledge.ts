@@ -15,9 +15,9 @@ export interface Knowledge {
 
 // Of a column's own rule: what there is for numbers only, and for texts only.
 const OF_NUMBERS = new Set(['breaks', 'mean', 'median', 'none', 'standardise', 'quantile_bins'])
-const OF_TEXTS = new Set(['groups', 'order', 'unknown', 'most_frequent', 'one_hot', 'ordinal', 'tfidf', 'sequence', 'drop_duplicates'])
+const OF_TEXTS = new Set(['groups', 'order', 'unknown', 'most_frequent', 'one_hot', 'ordinal', 'tfidf', 'sequence', 'sentence', 'drop_duplicates'])
 // Tables that say more about one way to encode, by that way's word.
-const OF_ENCODE: Record<string, string> = { tfidf: 'tfidf', sequence: 'sequence', image: 'image', augmentation: 'image' }
+const OF_ENCODE: Record<string, string> = { tfidf: 'tfidf', sequence: 'sequence', sentence: 'sentence', image: 'image', augmentation: 'image' }
 
 export function knowledge(columns: ColumnSchema[], profile: Profile | undefined, document: Document | null): Knowledge {
   const value = (...path: string[]) => get(document ?? undefined, path)

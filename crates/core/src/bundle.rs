@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `meuse.json` | the [`Manifest`] |
 //! | `prep.json` | fitted preprocessing (crate `prep`) |
-//! | `model.onnx` | input `features` f32 \[rows, width\] and, where texts become terms, `terms` i64 \[rows, most\] and `term_values` f32 \[rows, most\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\]; for several classes both \[rows, classes\] |
+//! | `model.onnx` | input `features` f32 \[rows, width\] (\[1, width\] where rows must be computed one by one) and, where texts become terms, `terms` i64 \[rows, most\] and `term_values` f32 \[rows, most\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\]; for several classes both \[rows, classes\] |
 //! | `evaluation.json` | the [`crate::evaluation::Evaluation`] |
 //! | `explain.json` | the [`Explanation`]: points table, coefficients, split gains |
 

@@ -18,6 +18,8 @@ pub struct Session {
     width: usize,
     /// Whether it takes the terms of texts.
     takes_terms: bool,
+    /// Whether it takes one row at a time: its graph says so where a row's answer would depend on its neighbours.
+    one_by_one: bool,
     outputs: usize,
     input: CString,
     terms: CString,
@@ -51,6 +53,7 @@ impl Session {
     pub fn open(onnx: &[u8], threads: usize) -> Result<Self, Error> {
         let session = commit(onnx, threads)?;
         let (width, takes_terms) = inputs_of(session.inputs())?;
+        let one_by_one = takes_one_row(session.inputs());
         let outputs = outputs_of(session.outputs())?;
         let has = |name: &str| session.outputs().iter().any(|output| output.name() == name);
         let name = |name: &str| CString::new(name).expect("the names of a bundle hold no NUL");
@@ -58,6 +61,7 @@ impl Session {
             memory: CpuMemory::new(&session)?,
             width,
             takes_terms,
+            one_by_one,
             outputs,
             input: name(INPUT),
             terms: name(TERMS),
@@ -93,7 +97,7 @@ impl Session {
         let mut probability = self.probability.as_ref().map(|_| vec![0.0; features.rows * self.outputs]);
         let mut start = 0;
         while start < features.rows {
-            let rows = start..end_of_call(features, start);
+            let rows = start..if self.one_by_one { start + 1 } else { end_of_call(features, start) };
             let filled = rows.start * self.outputs..rows.end * self.outputs;
             let probability = probability.as_mut().map(|cells| &mut cells[filled.clone()]);
             self.call(features, rows.clone(), &mut raw[filled], probability)?;
@@ -218,6 +222,12 @@ fn inputs_of(inputs: &[Outlet]) -> Result<(usize, bool), Error> {
         (Some(TensorElementType::Float32), [_, width]) if *width > 0 => Ok((*width as usize, takes_terms)),
         _ => Err(Error::Shape(format!("its input is {} instead of f32 [rows, width]", input.dtype()))),
     }
+}
+
+/// Whether the dense input's first axis is 1 instead of any number of rows.
+fn takes_one_row(inputs: &[Outlet]) -> bool {
+    let dense = inputs.iter().find(|input| input.name() == INPUT);
+    dense.and_then(|input| input.dtype().tensor_shape()).is_some_and(|shape| shape.first() == Some(&1))
 }
 
 fn check_matrix(input: &Outlet, element: TensorElementType, word: &str) -> Result<(), Error> {

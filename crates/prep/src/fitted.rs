@@ -11,7 +11,7 @@ use meuse_core::schema::ColumnType;
 use serde::{Deserialize, Serialize};
 
 use crate::image::Steps;
-use crate::text::{self, FittedTfidf, WordIndex};
+use crate::text::{self, FittedTfidf, Tokenizer, WordIndex};
 
 /// Preprocessing that was fitted on training rows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -77,12 +77,31 @@ pub enum Step {
         /// Where long texts are cut off.
         truncating: Side,
     },
+    /// As sequences of a published tokenizer's ids.
+    Tokenized {
+        /// Whether a row without a text is refused.
+        missing: MissingText,
+        /// What makes the ids, as many as the model sees at most.
+        tokenizer: Box<Tokenizer>,
+        /// Where short texts are filled up.
+        padding: Side,
+    },
+    /// As texts of which a published model makes one vector each: their tokens' ids, then [`NO_TOKEN`].
+    Sentence {
+        /// Whether a row without a text is refused.
+        missing: MissingText,
+        /// What makes the ids, as many as the model sees at most.
+        tokenizer: Box<Tokenizer>,
+    },
     /// As pictures; a row without one is refused.
     Picture {
         /// How a file becomes numbers.
         steps: Box<Steps>,
     },
 }
+
+/// What stands behind the ids of a text that becomes a vector.
+pub const NO_TOKEN: f32 = -1.0;
 
 /// What stands in for a missing number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -291,6 +310,8 @@ pub enum FeatureKind {
     },
     /// A weight of evidence.
     Woe,
+    /// One number of a text's vector; alone it means nothing.
+    Embedded,
 }
 
 impl Fitted {
@@ -329,6 +350,21 @@ impl Fitted {
         }
     }
 
+    /// The column of texts that a published model makes one vector of; it is the last one.
+    pub fn sentence(&self) -> Option<(&FittedColumn, &Tokenizer)> {
+        self.columns.iter().find_map(|column| match &column.step {
+            Step::Sentence { tokenizer, .. } => Some((column, tokenizer.as_ref())),
+            _ => None,
+        })
+    }
+
+    /// The same without [`Fitted::sentence`].
+    #[must_use]
+    pub fn beside_sentence(&self) -> Self {
+        let is_other = |column: &&FittedColumn| !matches!(column.step, Step::Sentence { .. });
+        Self { columns: self.columns.iter().filter(is_other).cloned().collect(), left_out: self.left_out.clone() }
+    }
+
     /// What a network reads: the numbers of the columns as one input, then each column that is one by itself.
     pub fn network_inputs(&self) -> Vec<NetworkInput> {
         let own: Vec<Option<NetworkInput>> = self.columns.iter().map(FittedColumn::network_input).collect();
@@ -361,12 +397,31 @@ impl Fitted {
     }
 }
 
+impl Step {
+    /// Whether a cell is a text of many words, rather than a category.
+    pub fn reads_long_texts(&self) -> bool {
+        self.missing_long_text().is_some()
+    }
+
+    /// What is done with a missing long text; nothing for other columns.
+    pub(crate) fn missing_long_text(&self) -> Option<&MissingText> {
+        match self {
+            Self::LongText { missing, .. }
+            | Self::Sequence { missing, .. }
+            | Self::Tokenized { missing, .. }
+            | Self::Sentence { missing, .. } => Some(missing),
+            Self::Numeric { .. } | Self::Text { .. } | Self::Picture { .. } => None,
+        }
+    }
+}
+
 impl FittedColumn {
     /// How many dense features the column becomes.
     pub fn width(&self) -> usize {
         match &self.step {
             Step::LongText { .. } => 0,
             Step::Sequence { length, .. } => *length as usize,
+            Step::Tokenized { tokenizer, .. } | Step::Sentence { tokenizer, .. } => tokenizer.length() as usize,
             Step::Picture { steps } => steps.shape().map_or(0, crate::image::Shape::count),
             Step::Numeric { encoding: NumberEncoding::Bins { edges, missing_indicator }, .. } => {
                 edges.len() + 1 + usize::from(*missing_indicator)
@@ -396,6 +451,9 @@ impl FittedColumn {
             Step::Sequence { words, length, .. } => {
                 Some(NetworkInput::new(&self.name, &[*length as usize], Some(words.size() as u32)))
             }
+            Step::Tokenized { tokenizer, .. } => {
+                Some(NetworkInput::new(&self.name, &[tokenizer.length() as usize], Some(tokenizer.size())))
+            }
             Step::Picture { steps } => {
                 let shape = steps.shape().ok()?;
                 Some(NetworkInput::new(&self.name, &[shape.channels, shape.height, shape.width], None))
@@ -424,7 +482,11 @@ impl FittedColumn {
                 TextEncoding::Woe { .. } => vec![one(&self.name, FeatureKind::Woe)],
             },
             // Of a picture's hundred thousand numbers none has a name.
-            Step::LongText { .. } | Step::Sequence { .. } | Step::Picture { .. } => Vec::new(),
+            Step::LongText { .. }
+            | Step::Sequence { .. }
+            | Step::Tokenized { .. }
+            | Step::Sentence { .. }
+            | Step::Picture { .. } => Vec::new(),
         }
     }
 }

@@ -24,9 +24,7 @@ impl Fitted {
     pub fn inputs_from(&self, table: &Table, rows: &[u32]) -> Vec<Input> {
         let input = |column: &FittedColumn| {
             let values = table.column(&column.name);
-            if let (Step::LongText { .. } | Step::Sequence { .. } | Step::Picture { .. }, Some(values)) =
-                (&column.step, values)
-            {
+            if let (true, Some(values)) = (column.is_large(), values) {
                 // Texts are long, and an example needs a few of them.
                 return column.input(Some(&values.take(&rows[..rows.len().min(ROWS_OF_EXAMPLES)])));
             }
@@ -48,9 +46,10 @@ impl FittedColumn {
             Step::Text { unknown: Unknown::Missing, .. } => "counts as missing".to_owned(),
             Step::LongText { .. } => "terms that were not seen in training count nothing".to_owned(),
             Step::Sequence { .. } => "words that were not seen in training are left out".to_owned(),
+            Step::Tokenized { .. } | Step::Sentence { .. } => "any text is read".to_owned(),
             Step::Numeric { .. } | Step::Picture { .. } => String::new(),
         };
-        if let Step::LongText { .. } | Step::Sequence { .. } | Step::Picture { .. } = &self.step {
+        if self.is_large() {
             return Input { example: values.map_or(Value::Null, example_text), ..self.plain_input(unknown) };
         }
         let example = values.map_or(Value::Null, |values| example(values, self.column_type));
@@ -69,15 +68,18 @@ impl FittedColumn {
         }
     }
 
+    /// Whether a cell is a long text or a picture.
+    fn is_large(&self) -> bool {
+        self.step.reads_long_texts() || matches!(self.step, Step::Picture { .. })
+    }
+
     fn refuses_missing(&self) -> bool {
-        matches!(
-            self.step,
-            Step::Numeric { missing: MissingNumber::Refuse, .. }
-                | Step::Text { missing: MissingText::Refuse, .. }
-                | Step::LongText { missing: MissingText::Refuse, .. }
-                | Step::Sequence { missing: MissingText::Refuse, .. }
-                | Step::Picture { .. }
-        )
+        match &self.step {
+            Step::Numeric { missing, .. } => *missing == MissingNumber::Refuse,
+            Step::Text { missing, .. } => *missing == MissingText::Refuse,
+            Step::Picture { .. } => true,
+            step => step.missing_long_text() == Some(&MissingText::Refuse),
+        }
     }
 
     /// What happens to a missing cell.
@@ -93,10 +95,9 @@ impl FittedColumn {
                 MissingText::Fill { text, origin, code: Some(_) } => format!("{} {text:?} stands in", origin.words()),
                 MissingText::Fill { .. } | MissingText::Keep => kept_text(encoding).into(),
             },
-            Step::LongText { missing: MissingText::Refuse, .. }
-            | Step::Sequence { missing: MissingText::Refuse, .. }
-            | Step::Picture { .. } => "the row is refused".into(),
-            Step::LongText { .. } | Step::Sequence { .. } => "it counts as an empty text".into(),
+            Step::Picture { .. } => "the row is refused".into(),
+            step if step.missing_long_text() == Some(&MissingText::Refuse) => "the row is refused".into(),
+            _ => "it counts as an empty text".into(),
         }
     }
 

@@ -19,10 +19,10 @@ mod woe;
 
 use meuse_core::schema::MAX_CATEGORIES;
 
-pub use fit::{fit, fit_on};
+pub use fit::{Tokenizers, fit, fit_on};
 pub use fitted::{
-    Categories, Feature, FeatureKind, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Origin, Step,
-    TextEncoding, WoeBin,
+    Categories, Feature, FeatureKind, Fitted, FittedColumn, MissingNumber, MissingText, NO_TOKEN, NumberEncoding,
+    Origin, Step, TextEncoding, WoeBin,
 };
 pub use points::{NEUTRAL, points};
 pub use training::TrainingRows;
@@ -74,6 +74,9 @@ pub enum Error {
         /// How many different values it has.
         count: u32,
     },
+    /// A column of texts whose published tokenizer was not handed over.
+    #[error("nobody read the tokenizer of `{0}`")]
+    NoTokenizer(String),
     /// The training part has no rows.
     #[error("the training part has no rows: check the recipe's split")]
     NoRows,

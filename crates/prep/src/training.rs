@@ -11,7 +11,7 @@ use meuse_core::table::Table;
 use crate::Error;
 use crate::fitted::{Fitted, Step};
 use crate::image::{Drawn, Picture, Random};
-use crate::transform::{Source, Target, write_ids};
+use crate::transform::{Source, Target, write_ids, write_tokens};
 
 /// Rows of a table as a network sees them.
 pub struct TrainingRows<'a> {
@@ -117,6 +117,12 @@ impl<'a> TrainingRows<'a> {
                     let mut random = Random::of(self.seed, epoch, row as u64);
                     ids.retain(|_| random.unit() >= self.token_drops[name]);
                     write_ids(&ids, (*padding, *truncating), cells);
+                }
+                (Step::Tokenized { tokenizer, padding, .. }, Some(epoch)) if self.token_drops.contains_key(name) => {
+                    let mut ids = source.tokens(tokenizer, row, &mut |_, _| {})?;
+                    let mut random = Random::of(self.seed, epoch, row as u64);
+                    ids.retain(|id| random.unit() >= self.token_drops[name] || tokenizer.is_special(*id));
+                    write_tokens(&ids, *padding, tokenizer.padding() as f32, cells);
                 }
                 _ => {
                     cells.fill(0.0);

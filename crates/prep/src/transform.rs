@@ -9,11 +9,11 @@ use meuse_core::table::{MISSING, Matrix, Sparse, Table, Values};
 
 use crate::Error;
 use crate::fitted::{
-    Categories, Fitted, FittedColumn, MissingNumber, MissingText, NumberEncoding, Step, TextEncoding, WoeBin,
+    Categories, Fitted, FittedColumn, MissingNumber, MissingText, NO_TOKEN, NumberEncoding, Step, TextEncoding, WoeBin,
 };
 use crate::image::{Picture, Steps};
 use crate::points::NEUTRAL;
-use crate::text::{FittedTfidf, Scratch, WordIndex, pad};
+use crate::text::{FittedTfidf, Scratch, Tokenizer, WordIndex, pad};
 
 /// A transformed table.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,9 +225,8 @@ impl<'a> Source<'a> {
         let values = there.or_else(|| table.column(&fitted.name));
         let values = values.ok_or_else(|| Error::MissingColumn(fitted.name.clone()))?;
         let expected = match &fitted.step {
-            Step::Text { categories: Categories::Texts(_), .. } | Step::LongText { .. } | Step::Sequence { .. } => {
-                "texts"
-            }
+            Step::Text { categories: Categories::Texts(_), .. } => "texts",
+            step if step.reads_long_texts() => "texts",
             Step::Picture { .. } => "pictures",
             _ => "numbers",
         };
@@ -275,6 +274,18 @@ impl<'a> Source<'a> {
                     write_ids(&ids, (*padding, *truncating), target.run(index, *length as usize));
                 }
             }
+            Step::Tokenized { tokenizer, padding, .. } => {
+                for (index, row) in rows.enumerate() {
+                    let ids = self.tokens(tokenizer, row, told)?;
+                    write_tokens(&ids, *padding, tokenizer.padding() as f32, target.run(index, self.fitted.width()));
+                }
+            }
+            Step::Sentence { tokenizer, .. } => {
+                for (index, row) in rows.enumerate() {
+                    let ids = self.tokens(tokenizer, row, told)?;
+                    write_tokens(&ids, Side::Back, NO_TOKEN, target.run(index, self.fitted.width()));
+                }
+            }
             Step::Picture { steps } => {
                 let length = self.fitted.width();
                 for (index, row) in rows.enumerate() {
@@ -314,6 +325,22 @@ impl<'a> Source<'a> {
         Ok(words.ids(self.long_text(row, &mut |_, _| {})?.unwrap_or_default()))
     }
 
+    /// The ids that a published tokenizer makes of a row's text.
+    pub(crate) fn tokens(
+        &self,
+        tokenizer: &Tokenizer,
+        row: usize,
+        told: &mut dyn FnMut(usize, Remark<'_>),
+    ) -> Result<Vec<u32>, Error> {
+        let text = self.long_text(row, told)?.unwrap_or_default();
+        tokenizer.ids(text).map_err(|reason| Error::Refused {
+            row,
+            column: self.fitted.name.clone(),
+            reason: format!("the tokenizer cannot read this text: {reason}"),
+            hint: "give another text".into(),
+        })
+    }
+
     /// The text of a row of a column of long texts; `None` where it is missing and may be.
     pub(crate) fn long_text(
         &self,
@@ -324,10 +351,7 @@ impl<'a> Source<'a> {
         if let Some(text) = dictionary.get(codes[row] as usize) {
             return Ok(Some(text));
         }
-        if matches!(
-            self.fitted.step,
-            Step::LongText { missing: MissingText::Refuse, .. } | Step::Sequence { missing: MissingText::Refuse, .. }
-        ) {
+        if self.fitted.step.missing_long_text() == Some(&MissingText::Refuse) {
             return Err(self.refused_missing(row));
         }
         told(row, Remark::Missing(self.fitted));
@@ -473,6 +497,15 @@ pub(crate) fn write_ids(ids: &[u32], (padding, truncating): (Side, Side), number
     let padded = pad(ids, numbers.len(), padding, truncating);
     for (number, id) in numbers.iter_mut().zip(padded) {
         *number = id as f32;
+    }
+}
+
+/// The same with a tokenizer's ids, which are as many as there are numbers at most, filled up with another number.
+pub(crate) fn write_tokens(ids: &[u32], padding: Side, filler: f32, numbers: &mut [f32]) {
+    numbers.fill(filler);
+    let start = if padding == Side::Front { numbers.len() - ids.len().min(numbers.len()) } else { 0 };
+    for (number, id) in numbers[start..].iter_mut().zip(ids) {
+        *number = *id as f32;
     }
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn leave_out(recipe: &Recipe, table: &Table, target: &Target, rows: V
 /// A warning per column of long texts of which a part that is measured holds texts that were learnt.
 pub(crate) fn straddling(recipe: &Recipe, table: &Table, parts: &Parts) -> Vec<String> {
     let read = |rule: &ColumnRule| {
-        matches!(rule.encode, Some(Encode::Tfidf | Encode::Sequence)) && rule.drop_duplicates != Some(true)
+        matches!(rule.encode, Some(Encode::Tfidf | Encode::Sequence | Encode::Sentence))
+            && rule.drop_duplicates != Some(true)
     };
     let mut notes = Vec::new();
     for (name, _) in

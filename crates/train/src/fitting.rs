@@ -10,9 +10,11 @@ use meuse_core::table::{Matrix, Table};
 use meuse_prep::{Fitted, TrainingRows};
 
 use crate::learner::{Context, Learnt, Model, NetworkContext, NetworkLearner, NetworkSample, Sample, Watch};
+use crate::onnx::Place;
+use crate::sentences::Sentences;
 use crate::split::folds;
 use crate::target::Target;
-use crate::{Error, lightgbm, linear, scorecard};
+use crate::{Error, Pretrained, lightgbm, linear, scorecard};
 
 /// Folds of a cross-validation, where the classes have rows enough.
 const FOLDS: usize = 5;
@@ -46,6 +48,10 @@ pub(crate) struct Workshop<'a> {
     pub(crate) target: &'a Target,
     /// Who learns networks, where there is one.
     pub(crate) networks: Option<&'a dyn NetworkLearner>,
+    /// The published models that the recipe names.
+    pub(crate) pretrained: &'a Pretrained,
+    /// The vectors of a column of sentences.
+    pub(crate) sentences: Option<&'a Sentences>,
 }
 
 /// Rows of the table to learn from and to stop by.
@@ -58,6 +64,8 @@ pub(crate) struct Rows<'a> {
 /// Preprocessing and the model that was learnt behind it.
 pub(crate) struct Fit {
     pub(crate) fitted: Fitted,
+    /// The same without a column of sentences, in whose place a learner sees vectors.
+    beside: Option<Fitted>,
     pub(crate) learnt: Learnt,
 }
 
@@ -67,16 +75,19 @@ impl Workshop<'_> {
         watch.progress("fit preprocessing", 0, 1);
         let y = self.target.take(rows.training);
         let positive = self.target.labels.as_ref().map(|_| y.iter().map(|y| *y == 1.0).collect::<Vec<bool>>());
-        let mut fitted = meuse_prep::fit_on(self.plan, self.table, rows.training, positive.as_deref())
-            .map_err(|error| locate(error, |row| rows.training[row]))?;
+        let mut fitted =
+            meuse_prep::fit_on(self.plan, self.table, rows.training, positive.as_deref(), &self.pretrained.tokenizers)
+                .map_err(|error| locate(error, |row| rows.training[row]))?;
         if let Algorithm::Network(network) = &self.spec.recipe.algorithm {
             let learnt = self.fit_network(network, &fitted, rows, watch)?;
             stop_if_cancelled(watch)?;
-            return Ok(Fit { fitted, learnt });
+            return Ok(Fit { fitted, beside: None, learnt });
         }
-        let features = fitted.features();
+        let beside = self.sentences.map(|_| fitted.beside_sentence());
+        let vectors = self.sentences.into_iter().flat_map(Sentences::features);
+        let features: Vec<_> = fitted.features().into_iter().chain(vectors).collect();
         let sample = |rows: &[u32], y: Vec<f64>| -> Result<Sample, Error> {
-            Ok(Sample { features: features.clone(), x: self.matrix(&fitted, rows)?, y })
+            Ok(Sample { features: features.clone(), x: self.seen(&fitted, beside.as_ref(), rows)?, y })
         };
         let training = sample(rows.training, y)?;
         let validation = match rows.validation {
@@ -107,7 +118,28 @@ impl Workshop<'_> {
             learnt.explanation.coefficients.append(&mut linear::strongest(&fitted, model));
         }
         stop_if_cancelled(watch)?;
-        Ok(Fit { fitted, learnt })
+        Ok(Fit { learnt: self.behind_sentences(learnt, &fitted), fitted, beside })
+    }
+
+    /// What was learnt from vectors, with the model that makes them.
+    fn behind_sentences(&self, mut learnt: Learnt, fitted: &Fitted) -> Learnt {
+        if let (Some(sentences), Model::Linear(linear), Some((_, tokenizer))) =
+            (self.sentences, &mut learnt.model, fitted.sentence())
+        {
+            let tokens = tokenizer.length() as usize;
+            let place = Place { before: fitted.width() - tokens, tokens };
+            let linear = std::mem::take(linear);
+            learnt.model = Model::Sentences { linear, encoder: sentences.encoder.clone(), place };
+        }
+        learnt
+    }
+
+    /// The rows as a learner sees them: as [`Workshop::matrix`] makes them, with vectors in the place of ids.
+    fn seen(&self, fitted: &Fitted, beside: Option<&Fitted>, rows: &[u32]) -> Result<Matrix, Error> {
+        match (self.sentences, beside) {
+            (Some(sentences), Some(beside)) => Ok(sentences.beside(self.matrix(beside, rows)?, self.table, rows)),
+            _ => self.matrix(fitted, rows),
+        }
     }
 
     /// Learns a network, which reads rows one at a time: of pictures there is no matrix.
@@ -168,7 +200,7 @@ impl Workshop<'_> {
     pub(crate) fn raw_scores(&self, fit: &Fit, rows: &[u32]) -> Result<Vec<f64>, Error> {
         let mut scores = Vec::with_capacity(rows.len());
         for rows in rows.chunks(rows_at_once(&fit.fitted)) {
-            scores.extend(fit.learnt.model.raw_scores(&self.matrix(&fit.fitted, rows)?)?);
+            scores.extend(fit.learnt.model.raw_scores(&self.seen(&fit.fitted, fit.beside.as_ref(), rows)?)?);
         }
         Ok(scores)
     }

@@ -4,6 +4,7 @@
 //! learner sees training rows, and validation rows only where its algorithm stops by them; it never sees a test row.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use meuse_core::bundle::{Explanation, Task};
 use meuse_core::events::Level;
@@ -12,6 +13,7 @@ use meuse_core::table::Matrix;
 use meuse_prep::TrainingRows;
 
 use crate::linear::LinearModel;
+use crate::onnx::{Encoder, Place};
 use crate::trees::Trees;
 use crate::{Error, onnx};
 
@@ -132,6 +134,16 @@ pub trait NetworkModel: std::fmt::Debug {
 pub enum Model {
     /// A weight per feature and an intercept.
     Linear(LinearModel),
+    /// The same behind a published model that makes a vector of a text; its raw scores are of features with vectors,
+    /// and its ONNX takes features with ids.
+    Sentences {
+        /// The weights.
+        linear: LinearModel,
+        /// The published model.
+        encoder: Arc<Encoder>,
+        /// Where the ids stand.
+        place: Place,
+    },
     /// Boosted trees.
     Trees(Trees),
     /// A network.
@@ -143,7 +155,7 @@ impl Model {
     /// for trees, 64-bit arithmetic for a linear model.
     pub fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error> {
         match self {
-            Self::Linear(model) => Ok(model.raw_scores(x)),
+            Self::Linear(model) | Self::Sentences { linear: model, .. } => Ok(model.raw_scores(x)),
             Self::Trees(trees) => trees.raw_scores(x),
             Self::Network(network) => network.raw_scores(x),
         }
@@ -153,7 +165,7 @@ impl Model {
     /// without computing it again.
     pub(crate) fn in_sample(&self) -> Option<&[f64]> {
         match self {
-            Self::Linear(_) | Self::Network(_) => None,
+            Self::Linear(_) | Self::Sentences { .. } | Self::Network(_) => None,
             Self::Trees(trees) => trees.in_sample(),
         }
     }
@@ -162,6 +174,7 @@ impl Model {
     pub fn to_onnx(&self, task: Task) -> Result<Vec<u8>, Error> {
         match self {
             Self::Linear(model) => onnx::linear(model, task),
+            Self::Sentences { linear, encoder, place } => encoder.scored_by(linear, *place, task),
             Self::Trees(trees) => onnx::trees(trees, task),
             Self::Network(network) => network.to_onnx(),
         }
@@ -170,7 +183,7 @@ impl Model {
     /// Number of terms of texts that the model weighs.
     pub fn terms(&self) -> usize {
         match self {
-            Self::Linear(model) => model.terms.len(),
+            Self::Linear(model) | Self::Sentences { linear: model, .. } => model.terms.len(),
             Self::Trees(_) | Self::Network(_) => 0,
         }
     }
@@ -178,7 +191,7 @@ impl Model {
     /// Every (feature, threshold) that the model splits at, in ascending order, each once; none for the others.
     pub fn thresholds(&self) -> Vec<(usize, f32)> {
         match self {
-            Self::Linear(_) | Self::Network(_) => Vec::new(),
+            Self::Linear(_) | Self::Sentences { .. } | Self::Network(_) => Vec::new(),
             Self::Trees(trees) => trees.thresholds(),
         }
     }

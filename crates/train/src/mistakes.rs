@@ -2,7 +2,7 @@
 
 use meuse_core::evaluation::Mistake;
 use meuse_core::table::{Table, Values};
-use meuse_prep::{Fitted, Step};
+use meuse_prep::Fitted;
 
 /// The most that are kept.
 const MOST: usize = 48;
@@ -30,9 +30,8 @@ pub(crate) fn most_confident(
     let mut wrong: Vec<Told> = told.filter(|told| told.truth != told.predicted).collect();
     wrong.sort_by(|a, b| b.probability.total_cmp(&a.probability).then(a.row.cmp(&b.row)));
     wrong.truncate(MOST);
-    let is_text = |step: &Step| matches!(step, Step::LongText { .. } | Step::Sequence { .. });
-    let texts =
-        fitted.columns.iter().find(|column| is_text(&column.step)).and_then(|column| table.column(&column.name));
+    let reads_texts = fitted.columns.iter().find(|column| column.step.reads_long_texts());
+    let texts = reads_texts.and_then(|column| table.column(&column.name));
     let mistake = |told: Told| Mistake {
         row: u64::from(told.row),
         truth: labels.get(told.truth).cloned().unwrap_or_default(),

@@ -14,9 +14,10 @@ use crate::appraisal::{Scores, appraise};
 use crate::fitting::{Fit, Rows, Workshop, rows_at_once, stop_if_cancelled};
 use crate::learner::{NetworkLearner, Watch};
 use crate::report::{self, Bundle};
+use crate::sentences::Sentences;
 use crate::split::{Parts, split};
 use crate::target::Target;
-use crate::{Error, parity};
+use crate::{Error, Pretrained, parity};
 
 /// Turns a recipe and the rows of its dataset version into a bundle in the folder `out` (made when it is not there).
 ///
@@ -44,6 +45,7 @@ pub fn train_with(
     let started_at = Clock::system().now();
     meuse_engine::init(&spec.native)?;
     let plan = recipe::check(&spec.recipe, &spec.schema, None).map_err(refused)?;
+    let pretrained = Pretrained::read(&plan, &spec.pretrained)?;
 
     watch.progress("split", 0, 1);
     let target = Target::read(&spec.recipe, &spec.schema, table)?;
@@ -51,7 +53,13 @@ pub fn train_with(
     tell(&parts, watch);
     watch.progress("split", 1, 1);
 
-    let shop = Workshop { spec, table, plan: &plan, target: &target, networks };
+    for note in &pretrained.notes {
+        watch.log(Level::Info, note);
+    }
+    let used = parts.named().into_iter().flat_map(|(_, rows)| rows.iter().copied());
+    let sentences = Sentences::of(&pretrained, table, used, spec.limits.threads.max(1), watch)?;
+    let sentences = sentences.as_ref();
+    let shop = Workshop { spec, table, plan: &plan, target: &target, networks, pretrained: &pretrained, sentences };
     let rows = Rows { training: &parts.training, validation: &parts.validation };
     let fit = shop.fit(rows, watch)?;
     for left_out in &fit.fitted.left_out {
@@ -69,7 +77,7 @@ pub fn train_with(
     let (onnx, checked) = emit(&shop, &parts, &fit, &scores, watch)?;
 
     watch.progress("write", 0, 1);
-    let notes = [parts.notes.clone(), fit.learnt.notes.clone(), vec![checked]].concat();
+    let notes = [parts.notes.clone(), pretrained.notes, fit.learnt.notes.clone(), vec![checked]].concat();
     let inputs = fit.fitted.inputs_from(table, &parts.training);
     let networks = networks.filter(|_| matches!(spec.recipe.algorithm, Algorithm::Network(_)));
     let story = report::Story { inputs, notes, started_at, networks: networks.map(NetworkLearner::software) };
@@ -80,8 +88,8 @@ pub fn train_with(
     Ok(())
 }
 
-/// Pictures of each part that the parity check decodes once more.
-const PICTURES_COMPARED: usize = 1000;
+/// Rows of each part that the parity check looks at where a row is much work: pictures, and texts that become vectors.
+const LARGE_ROWS_COMPARED: usize = 1000;
 
 fn tell(parts: &Parts, watch: &dyn Watch) {
     for note in &parts.notes {
@@ -105,7 +113,8 @@ fn emit(
     let session = Session::open(&onnx, shop.spec.limits.threads.max(1))?;
     let mut check = parity::Check::new(&fit.learnt.model, &session);
     for (rows, scores) in [(&parts.validation, &scores.validation), (&parts.test, &scores.test)] {
-        let rows = if fit.fitted.has_pictures() { &rows[..rows.len().min(PICTURES_COMPARED)] } else { rows };
+        let large = fit.fitted.has_pictures() || fit.fitted.sentence().is_some();
+        let rows = if large { &rows[..rows.len().min(LARGE_ROWS_COMPARED)] } else { rows };
         let batch = rows_at_once(&fit.fitted).min(parity::BATCH);
         for (rows, scores) in rows.chunks(batch).zip(scores.chunks(batch * shop.target.outputs())) {
             check.held_out(&shop.matrix(&fit.fitted, rows)?, scores)?;

@@ -45,7 +45,8 @@ pub fn check(recipe: &Recipe, schema: &Schema, profile: Option<&Profile>) -> Res
     checker.split();
     checker.lightgbm();
     let mut columns = checker.features();
-    if matches!(recipe.algorithm, Algorithm::Network(_)) {
+    let has_sentence = columns.iter().any(|column| matches!(column.treatment, Treatment::Sentence { .. }));
+    if has_sentence || matches!(recipe.algorithm, Algorithm::Network(_)) {
         columns.sort_by_key(|column| column.treatment.place());
     }
     if checker.problems.is_empty() && columns.is_empty() {
@@ -281,20 +282,22 @@ impl Checker<'_> {
         }
     }
 
-    fn features(&mut self) -> Vec<PlannedColumn> {
+    fn is_feature(&self, name: &str) -> bool {
         let recipe = self.recipe;
         let split_column = match &recipe.split {
             Split::Column(split) => Some(split.column.as_str()),
             _ => None,
         };
-        let is_feature = |name: &str| {
-            let kept = recipe.keep.is_empty() || recipe.keep.iter().any(|keep| keep == name);
-            let dropped = recipe.drop.iter().any(|drop| drop == name);
-            name != recipe.target && Some(name) != split_column && kept && !dropped
-        };
+        let kept = recipe.keep.is_empty() || recipe.keep.iter().any(|keep| keep == name);
+        let dropped = recipe.drop.iter().any(|drop| drop == name);
+        name != recipe.target && Some(name) != split_column && kept && !dropped
+    }
+
+    fn features(&mut self) -> Vec<PlannedColumn> {
         let schema = self.schema;
-        let columns = schema.columns.iter().filter(|column| is_feature(&column.name));
-        columns.filter_map(|column| self.feature(column)).collect()
+        let columns: Vec<&ColumnSchema> =
+            schema.columns.iter().filter(|column| self.is_feature(&column.name)).collect();
+        columns.into_iter().filter_map(|column| self.feature(column)).collect()
     }
 
     fn feature(&mut self, column: &ColumnSchema) -> Option<PlannedColumn> {
@@ -331,6 +334,14 @@ impl Checker<'_> {
         if rule.encode == Some(Encode::Sequence) {
             let treatment = self.sequence(column, rule, &field)?;
             return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
+        }
+        if rule.encode == Some(Encode::Sentence) {
+            let treatment = self.sentence(column, rule, &field)?;
+            return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
+        }
+        if rule.sentence.is_some() {
+            let hint = "add encode = \"sentence\", or remove it".into();
+            self.report(&format!("{field}.sentence"), "it belongs to encode = \"sentence\"".into(), hint);
         }
         if rule.sequence.is_some() {
             let hint = "add encode = \"sequence\", or remove it".into();
@@ -417,7 +428,7 @@ impl Checker<'_> {
             Some(Encode::Woe) => Some(TextEncode::Woe),
             Some(Encode::Embedding) => Some(TextEncode::Embedding),
             Some(_) => {
-                let hint = "use `one_hot`, `ordinal`, `embedding`, `woe`, `tfidf` or `sequence`".into();
+                let hint = "use `one_hot`, `ordinal`, `embedding`, `woe`, `tfidf`, `sequence` or `sentence`".into();
                 self.report(&format!("{field}.encode"), "this is an encoding of numbers".into(), hint);
                 return None;
             }

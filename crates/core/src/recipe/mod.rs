@@ -28,7 +28,7 @@ pub use edit::{EditError, edit};
 pub use image::{Augmentation, BadSetting, Colour, Filter, ImageRule, Mode, PictureFill};
 pub use parse::{Parsed, Problem, Problems, Reading, parse, read};
 pub use starter::{StarterOptions, starter};
-pub use text::{Normalise, Sequence, Side, Tfidf, Tokens};
+pub use text::{Normalise, Sentence, Sequence, Side, Tfidf, Tokens};
 
 use crate::bundle::Task;
 use crate::names::DatasetRef;
@@ -411,7 +411,7 @@ pub struct ColumnRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fill: Option<Fill>,
     /// What the model sees: `none`, `standardise`, `quantile_bins`, `woe`, `one_hot`, `ordinal`; `embedding`, a learnt
-    /// vector per category (networks); `tfidf` or `sequence` for a column of long texts; `image` for pictures.
+    /// vector per category (networks); `tfidf`, `sequence` or `sentence` for a column of long texts; `image` for pictures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encode: Option<Encode>,
     /// What happens to a text that the training part does not hold.
@@ -436,6 +436,9 @@ pub struct ColumnRule {
     /// How a long text becomes a sequence of word ids, for `encode = "sequence"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,
+    /// How a text becomes one vector, for `encode = "sentence"`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentence: Option<Sentence>,
     /// How a picture becomes numbers, for `encode = "image"`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<ImageRule>,
@@ -496,6 +499,8 @@ pub enum Encode {
     Tfidf,
     /// The ids of the words of a long text, in order.
     Sequence,
+    /// The vector of a text, by a published model.
+    Sentence,
     /// A learnt vector per category.
     Embedding,
     /// The numbers of a picture.

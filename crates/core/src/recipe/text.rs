@@ -114,6 +114,8 @@ pub enum Normalise {
     None,
     /// Unicode's form NFKC: full-width letters and digits become ordinary ones, ligatures their letters.
     Nfkc,
+    /// The same, and traditional Chinese characters become simplified ones, each by itself.
+    Simplified,
 }
 
 /// How a text becomes a sequence of word ids of one length, as Keras's `Tokenizer` and `pad_sequences` make it. Words
@@ -130,6 +132,10 @@ pub struct Sequence {
     /// Whether capital letters become small ones.
     #[serde(default = "yes")]
     pub lowercase: bool,
+    /// Instead of these three: a folder in the server's folder of pretrained models, whose `tokenizer.json` (Hugging
+    /// Face's format) makes the ids. `vocabulary` is then at least as many as it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<String>,
     /// How many ids there are, padding included: Keras's `num_words`.
     #[serde(default = "default_vocabulary")]
     #[schemars(range(min = 2, max = 10_000_000))]
@@ -156,6 +162,7 @@ impl Default for Sequence {
             tokens: keras_words(),
             normalise: Normalise::default(),
             lowercase: true,
+            tokenizer: None,
             vocabulary: default_vocabulary(),
             length: default_length(),
             padding: Side::default(),
@@ -163,6 +170,29 @@ impl Default for Sequence {
             token_drop: 0.0,
         }
     }
+}
+
+/// How a text becomes one vector, by a published model that reads whole sentences: the mean of what it makes of the
+/// text's tokens, scaled to length 1. The model is not changed by the training.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sentence {
+    /// A folder in the server's folder of pretrained models that holds `model.onnx` and `tokenizer.json`.
+    pub pretrained: String,
+    /// How many tokens the model sees of a text, special ones included; what is beyond is cut off.
+    #[serde(default = "default_sentence")]
+    #[schemars(range(min = 4, max = 8192))]
+    pub length: u32,
+}
+
+fn default_sentence() -> u32 {
+    256
+}
+
+/// Whether a recipe's word can be the name of a folder among those of pretrained models, and of nothing else.
+pub(super) fn is_folder_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c);
+    !name.is_empty() && name.len() <= 128 && !name.starts_with('.') && name.chars().all(plain)
 }
 
 fn keras_words() -> Tokens {

@@ -7,6 +7,9 @@ mod long_texts;
 mod numbers;
 mod sequences;
 mod texts;
+mod tokenized;
+
+use std::collections::BTreeMap;
 
 use meuse_core::bundle::LeftOut;
 use meuse_core::recipe::{Plan, PlannedColumn, Treatment};
@@ -15,6 +18,10 @@ use meuse_core::table::{MISSING, Table, Values};
 use crate::Error;
 use crate::fitted::{Fitted, FittedColumn, MissingText, Step};
 use crate::image::Steps;
+use crate::text::Tokenizer;
+
+/// The published tokenizers that a recipe names, by the column that each is for: reading their files is not our business.
+pub type Tokenizers = BTreeMap<String, Tokenizer>;
 
 /// Fits the plan's columns on `table`, which holds training rows only. `positive` says which rows are of the positive
 /// class; weight of evidence needs it.
@@ -23,20 +30,26 @@ use crate::image::Steps;
 /// A column is missing, a cell is one that the recipe refuses, or no column is left.
 pub fn fit(plan: &Plan, table: &Table, positive: Option<&[bool]>) -> Result<Fitted, Error> {
     let all: Vec<u32> = (0..table.rows as u32).collect();
-    fit_on(plan, table, &all, positive)
+    fit_on(plan, table, &all, positive, &Tokenizers::new())
 }
 
 /// [`fit`] on the given rows of a table, without a copy of them all: columns are taken one at a time.
 ///
 /// # Errors
 /// As [`fit`]; the row of a refused cell counts among `rows`.
-pub fn fit_on(plan: &Plan, table: &Table, rows: &[u32], positive: Option<&[bool]>) -> Result<Fitted, Error> {
+pub fn fit_on(
+    plan: &Plan,
+    table: &Table,
+    rows: &[u32],
+    positive: Option<&[bool]>,
+    tokenizers: &Tokenizers,
+) -> Result<Fitted, Error> {
     if rows.is_empty() {
         return Err(Error::NoRows);
     }
     let mut fitted = Fitted::default();
     for column in &plan.columns {
-        match fit_column(column, table, rows, positive)? {
+        match fit_column(column, table, rows, positive, tokenizers)? {
             Outcome::Step(step) => {
                 let name = column.name.clone();
                 fitted.columns.push(FittedColumn { name, column_type: column.column_type, step });
@@ -68,11 +81,20 @@ fn fit_column(
     table: &Table,
     rows: &[u32],
     positive: Option<&[bool]>,
+    tokenizers: &Tokenizers,
 ) -> Result<Outcome, Error> {
     let values = table.column(&column.name).ok_or_else(|| Error::MissingColumn(column.name.clone()))?;
     match &column.treatment {
         Treatment::LongText { refuse_missing, tfidf } => {
             long_texts::fit(column, *refuse_missing, tfidf, values, rows).map(Outcome::Step)
+        }
+        Treatment::Sequence { refuse_missing, sequence } if sequence.tokenizer.is_some() => {
+            let tokenizer = tokenizers.get(&column.name);
+            tokenized::sequence(column, *refuse_missing, sequence, tokenizer, values, rows).map(Outcome::Step)
+        }
+        Treatment::Sentence { refuse_missing, .. } => {
+            let tokenizer = tokenizers.get(&column.name);
+            tokenized::sentence(column, *refuse_missing, tokenizer, values, rows).map(Outcome::Step)
         }
         Treatment::Sequence { refuse_missing, sequence } => {
             sequences::fit(column, *refuse_missing, sequence, values, rows).map(Outcome::Step)

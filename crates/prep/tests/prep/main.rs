@@ -3,6 +3,9 @@
 mod fitting;
 mod images;
 mod long_texts;
+#[path = "../../../../tests/fuzz/mutate.rs"]
+mod mutate;
 mod properties;
 mod serving;
 mod support;
+mod tokenizers;

@@ -20,6 +20,7 @@ mod terms;
 use meuse_core::bundle::{Coefficient, Explanation, Task};
 use meuse_core::recipe::{ClassWeight, Linear};
 use meuse_core::table::Matrix;
+use meuse_prep::FeatureKind;
 
 use crate::{Context, Error, Learnt, Model, Sample};
 use problem::{Loss, Problem};
@@ -27,7 +28,7 @@ pub(crate) use solver::Ending;
 pub(crate) use terms::strongest;
 
 /// A weight per feature and an intercept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct LinearModel {
     /// One weight per column of the matrix.
     pub weights: Vec<f64>,
@@ -64,9 +65,11 @@ const WIDEST: usize = 3000;
 /// the training was cancelled.
 pub fn learn(parameters: &Linear, context: &Context<'_>) -> Result<Learnt, Error> {
     let fit = fit(parameters, context.training, context)?;
-    let names = context.training.features.iter().map(|feature| feature.name.clone());
+    // Of a text's vector no number means anything by itself, and there are hundreds.
+    let named = context.training.features.iter().zip(&fit.model.weights);
+    let named = named.filter(|(feature, _)| feature.kind != FeatureKind::Embedded);
     let intercept = Coefficient { feature: "intercept".to_owned(), value: fit.model.intercept };
-    let weights = names.zip(&fit.model.weights).map(|(feature, value)| Coefficient { feature, value: *value });
+    let weights = named.map(|(feature, value)| Coefficient { feature: feature.name.clone(), value: *value });
     let explanation =
         Explanation { coefficients: std::iter::once(intercept).chain(weights).collect(), ..Explanation::default() };
     let notes = vec![fit.note()];

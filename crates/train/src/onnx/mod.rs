@@ -7,7 +7,11 @@
 //! (docs/decisions/0003-onnx-in-double.md).
 
 pub mod proto;
+mod sentence;
 mod trees;
+mod wire;
+
+pub use sentence::{Encoder, Place};
 
 use meuse_core::bundle::{INPUT, PROBABILITY, RAW_SCORE, TERM_VALUES, TERMS, Task};
 use prost::Message;
@@ -38,18 +42,47 @@ const WIDE: &str = "features_f64";
 /// When the model has no weights: there is nothing to multiply.
 pub fn linear(model: &LinearModel, task: Task) -> Result<Vec<u8>, Error> {
     let width = model.weights.len();
-    if !model.terms.is_empty() {
-        return Ok(linear_of_terms(model, task).encode_to_vec());
+    if model.terms.is_empty() {
+        check_width(width)?;
+        let (nodes, constants) = weighed(model);
+        return Ok(model_of("linear", width, task, nodes, constants).encode_to_vec());
     }
-    check_width(width)?;
-    let weights = doubles("weights", vec![width as i64, 1], &model.weights);
+    let (nodes, constants) = weighed_terms(model);
+    let mut onnx = model_of("linear_of_terms", width, task, nodes, constants);
+    if let Some(graph) = &mut onnx.graph {
+        graph.input.push(matrix(TERMS, None, ElementType::Int64));
+        graph.input.push(matrix(TERM_VALUES, None, ElementType::Float));
+    }
+    Ok(onnx.encode_to_vec())
+}
+
+/// A linear model behind features that somebody else makes.
+struct Scoring {
+    nodes: Vec<NodeProto>,
+    constants: Vec<TensorProto>,
+    outputs: Vec<&'static str>,
+}
+
+/// The nodes that turn [`WIDE`], and terms where there are some, into the outputs of a bundle's model.
+fn scoring(model: &LinearModel, task: Task) -> Scoring {
+    let (mut nodes, constants) = if model.terms.is_empty() { weighed(model) } else { weighed_terms(model) };
+    let mut outputs = vec![RAW_SCORE];
+    if task == Task::Binary {
+        nodes.push(node("Sigmoid", &[RAW_SCORE], PROBABILITY));
+        outputs.push(PROBABILITY);
+    }
+    Scoring { nodes, constants, outputs }
+}
+
+fn weighed(model: &LinearModel) -> (Vec<NodeProto>, Vec<TensorProto>) {
+    let weights = doubles("weights", vec![model.weights.len() as i64, 1], &model.weights);
     let intercept = doubles("intercept", vec![1], &[model.intercept]);
     let gemm = node("Gemm", &[WIDE, "weights", "intercept"], "raw_score_f64");
     let narrow = cast("raw_score_f64", RAW_SCORE, ElementType::Float);
-    Ok(model_of("linear", width, task, vec![gemm, narrow], vec![weights, intercept]).encode_to_vec())
+    (vec![gemm, narrow], vec![weights, intercept])
 }
 
-fn linear_of_terms(model: &LinearModel, task: Task) -> ModelProto {
+fn weighed_terms(model: &LinearModel) -> (Vec<NodeProto>, Vec<TensorProto>) {
     let width = model.weights.len();
     let mut constants = vec![
         doubles("intercept", vec![1], &[model.intercept]),
@@ -71,12 +104,7 @@ fn linear_of_terms(model: &LinearModel, task: Task) -> ModelProto {
     };
     nodes.push(node("Add", &["term_score", dense], "raw_score_f64"));
     nodes.push(cast("raw_score_f64", RAW_SCORE, ElementType::Float));
-    let mut onnx = model_of("linear_of_terms", width, task, nodes, constants);
-    if let Some(graph) = &mut onnx.graph {
-        graph.input.push(matrix(TERMS, None, ElementType::Int64));
-        graph.input.push(matrix(TERM_VALUES, None, ElementType::Float));
-    }
-    onnx
+    (nodes, constants)
 }
 
 /// Boosted trees: the sum of one leaf per tree.
@@ -143,6 +171,14 @@ fn column(name: &str, width: Option<usize>) -> ValueInfoProto {
     matrix(name, width, ElementType::Float)
 }
 
+/// \[1, width\]: one row at a time.
+fn fixed(name: &str, width: usize) -> ValueInfoProto {
+    let axis = |size: usize| DimensionProto { dim_value: Some(size as i64), dim_param: None };
+    let shape = TensorShapeProto { dim: vec![axis(1), axis(width)] };
+    let tensor = TensorTypeProto { elem_type: ElementType::Float as i32, shape: Some(shape) };
+    ValueInfoProto { name: name.into(), value_type: Some(TypeProto { tensor_type: Some(tensor) }) }
+}
+
 /// \[rows, width\], or where the width is the longest row's, \[rows, most\].
 fn matrix(name: &str, width: Option<usize>, element: ElementType) -> ValueInfoProto {
     let rows = DimensionProto { dim_param: Some("rows".into()), dim_value: None };
@@ -156,6 +192,11 @@ fn matrix(name: &str, width: Option<usize>, element: ElementType) -> ValueInfoPr
 fn doubles(name: &str, dims: Vec<i64>, values: &[f64]) -> TensorProto {
     let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     TensorProto { dims, data_type: ElementType::Double as i32, name: name.into(), raw_data }
+}
+
+fn floats(name: &str, values: &[f32]) -> TensorProto {
+    let raw_data = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    TensorProto { dims: vec![values.len() as i64], data_type: ElementType::Float as i32, name: name.into(), raw_data }
 }
 
 fn integers(name: &str, values: &[i64]) -> TensorProto {

@@ -1,6 +1,7 @@
 //! The part of ONNX's protocol buffers that Meuse writes, by hand: no `protoc`, no generated file.
 //!
-//! Field numbers are those of `onnx.proto` (IR version 8 and later). What a graph of ours never holds is not here.
+//! Of a published model that becomes part of ours, only what is looked at is read by them; [`super::wire`] carries the
+//! rest. Field numbers are those of `onnx.proto` (IR version 8 and later). What a graph of ours never holds is not here.
 
 /// A model: a graph and the operator sets that it uses.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -133,6 +134,8 @@ pub enum ElementType {
     Undefined = 0,
     /// 32-bit floats.
     Float = 1,
+    /// 32-bit integers.
+    Int32 = 6,
     /// 64-bit integers.
     Int64 = 7,
     /// 64-bit floats.

@@ -6,6 +6,7 @@ mod metrics;
 mod parity_matrix;
 mod pipeline;
 mod scorecard;
+mod sentences;
 mod splits;
 mod support;
 mod texts;

@@ -70,6 +70,11 @@ pub(crate) fn native() -> PathBuf {
     }
 }
 
+/// Where the pretrained models are that scripts/setup --tests fetched.
+pub(crate) fn pretrained() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vendor/pretrained/lib")
+}
+
 /// A table and its columns' types.
 #[derive(Clone)]
 pub(crate) struct Data {
@@ -146,7 +151,7 @@ pub(crate) fn spec(recipe_text: &str, data: &Data) -> TrainSpec {
         dataset: DatasetIdentity { name: "small".into(), version: 1, sha256: "0".repeat(64) },
         model: "model".into(),
         operator: "tester".into(),
-        pretrained: PathBuf::new(),
+        pretrained: pretrained(),
         native: native(),
         limits: Limits { threads: 2, memory_mib: 512 },
     }
@@ -163,9 +168,14 @@ pub(crate) struct Files {
 
 /// Trains into a folder of its own and reads the bundle back.
 pub(crate) fn run(recipe_text: &str, data: &Data, watch: &dyn Watch) -> Result<Files, Error> {
+    run_spec(&spec(recipe_text, data), data, watch)
+}
+
+/// [`run`] of a job that is described otherwise than by a recipe alone.
+pub(crate) fn run_spec(spec: &TrainSpec, data: &Data, watch: &dyn Watch) -> Result<Files, Error> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let out = folder.path().join("out");
-    train(&spec(recipe_text, data), &data.table, watch, &out)?;
+    train(spec, &data.table, watch, &out)?;
     let bytes = |name: &str| std::fs::read(out.join(name)).expect("training wrote every file of a bundle");
     fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
         serde_json::from_slice(bytes).expect("the files are JSON of their types")

@@ -3,7 +3,8 @@
 use super::{Checker, Plan, Treatment};
 use crate::bundle::Task;
 use crate::recipe::network::Network;
-use crate::recipe::{Algorithm, ColumnRule, Encode, Impute, Shares, Split};
+use crate::recipe::text::is_folder_name;
+use crate::recipe::{Algorithm, ColumnRule, Encode, Impute, Sequence, Shares, Split};
 use crate::schema::{ColumnSchema, ColumnType};
 
 impl Checker<'_> {
@@ -15,12 +16,25 @@ impl Checker<'_> {
             return None;
         }
         self.only_networks(column);
-        self.strangers(rule, field, "sequence", rule.tfidf.is_some());
+        self.strangers(rule, field, "sequence");
         if !matches!(rule.impute, None | Some(Impute::Keep | Impute::Refuse)) {
             let message = "a missing text is an empty one, or refused".into();
             self.report(&format!("{field}.impute"), message, "use `keep` or `refuse`".into());
         }
         let sequence = rule.sequence.clone().unwrap_or_default();
+        if let Some(name) = &sequence.tokenizer {
+            self.folder_of_pretrained(&format!("{field}.sequence.tokenizer"), name);
+            let usual = Sequence::default();
+            let others = [
+                ("tokens", sequence.tokens != usual.tokens),
+                ("normalise", sequence.normalise != usual.normalise),
+                ("lowercase", sequence.lowercase != usual.lowercase),
+            ];
+            for (name, _) in others.into_iter().filter(|(_, given)| *given) {
+                let message = "the tokenizer normalises and cuts by its own rules".into();
+                self.report(&format!("{field}.sequence.{name}"), message, "remove it, or `tokenizer`".into());
+            }
+        }
         Some(Treatment::Sequence { refuse_missing: rule.impute == Some(Impute::Refuse), sequence })
     }
 
@@ -35,7 +49,7 @@ impl Checker<'_> {
             return None;
         }
         self.only_networks(column);
-        self.strangers(rule, field, "image", rule.tfidf.is_some() || rule.sequence.is_some());
+        self.strangers(rule, field, "image");
         if !matches!(rule.encode, None | Some(Encode::Image)) {
             let message = format!("`{}` holds pictures", column.name);
             self.report(&format!("{field}.encode"), message, "use encode = \"image\"".into());
@@ -86,8 +100,50 @@ impl Checker<'_> {
         self.report("algorithm.name", message, format!("use `network`, or drop `{}`", column.name));
     }
 
+    pub(super) fn sentence(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
+        if column.column_type.is_numeric() {
+            let word = column.column_type.word();
+            let message = format!("`{}` is a {word} column, and sentence reads texts", column.name);
+            self.report(&format!("{field}.encode"), message, "choose a text column, or another encoding".into());
+            return None;
+        }
+        if !matches!(self.recipe.algorithm, Algorithm::LinearRegression(_) | Algorithm::LogisticRegression(_)) {
+            let message = format!("`{}` cannot learn from the vectors of texts", self.recipe.algorithm.name());
+            let name = if self.recipe.task == Task::Binary { "logistic_regression" } else { "linear_regression" };
+            self.report("algorithm.name", message, format!("use `{name}`, or drop `{}`", column.name));
+        }
+        let is_another = |(name, rule): (&String, &ColumnRule)| {
+            rule.encode == Some(Encode::Sentence) && *name < column.name && self.is_feature(name)
+        };
+        if self.recipe.preprocessing.columns.iter().any(is_another) {
+            let message = "one column becomes a vector already, and a second one would need a second model".into();
+            self.report(&format!("{field}.encode"), message, "encode it as `tfidf`, or drop it".into());
+        }
+        self.strangers(rule, field, "sentence");
+        if !matches!(rule.impute, None | Some(Impute::Keep | Impute::Refuse)) {
+            let message = "a missing text is an empty one, or refused".into();
+            self.report(&format!("{field}.impute"), message, "use `keep` or `refuse`".into());
+        }
+        let Some(sentence) = rule.sentence.clone() else {
+            let message = "it says nothing of the model that reads the text".into();
+            let hint = format!("add [{field}.sentence] with pretrained = \"minilm\", say");
+            self.report(&format!("{field}.sentence"), message, hint);
+            return None;
+        };
+        self.folder_of_pretrained(&format!("{field}.sentence.pretrained"), &sentence.pretrained);
+        Some(Treatment::Sentence { refuse_missing: rule.impute == Some(Impute::Refuse), sentence })
+    }
+
+    fn folder_of_pretrained(&mut self, field: &str, name: &str) {
+        if !is_folder_name(name) {
+            let message = format!("`{name}` is no name of a folder");
+            let hint = "name a folder in the server's folder of pretrained models, by letters, digits, - _ and .";
+            self.report(field, message, hint.into());
+        }
+    }
+
     /// Rules that mean nothing for an encoding.
-    pub(super) fn strangers(&mut self, rule: &ColumnRule, field: &str, encode: &str, others: bool) {
+    pub(super) fn strangers(&mut self, rule: &ColumnRule, field: &str, encode: &str) {
         let strangers = [
             ("fill", rule.fill.is_some()),
             ("unknown", rule.unknown.is_some()),
@@ -95,10 +151,11 @@ impl Checker<'_> {
             ("breaks", rule.breaks.is_some()),
             ("groups", rule.groups.is_some()),
             ("order", rule.order.is_some()),
-            ("tfidf", others && rule.tfidf.is_some()),
-            ("sequence", others && rule.sequence.is_some()),
+            ("tfidf", rule.tfidf.is_some()),
+            ("sequence", rule.sequence.is_some()),
+            ("sentence", rule.sentence.is_some()),
         ];
-        for (name, _) in strangers.into_iter().filter(|(_, given)| *given) {
+        for (name, _) in strangers.into_iter().filter(|(name, given)| *given && *name != encode) {
             let message = format!("it means nothing for encode = \"{encode}\"");
             self.report(&format!("{field}.{name}"), message, "remove it".into());
         }
@@ -116,7 +173,7 @@ impl Checker<'_> {
             let name = if self.recipe.task == Task::Binary { "logistic_regression" } else { "linear_regression" };
             self.report("algorithm.name", message, format!("use `{name}`, or drop `{}`", column.name));
         }
-        self.strangers(rule, field, "tfidf", rule.sequence.is_some());
+        self.strangers(rule, field, "tfidf");
         if !matches!(rule.impute, None | Some(Impute::Keep | Impute::Refuse)) {
             let message = "a missing text is an empty one, or refused".into();
             self.report(&format!("{field}.impute"), message, "use `keep` or `refuse`".into());

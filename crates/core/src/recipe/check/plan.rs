@@ -2,7 +2,7 @@
 
 use crate::recipe::network::{FEATURES, NetworkInput};
 use crate::recipe::{
-    Augmentation, ImageRule, NumericEncode, NumericImpute, Sequence, TextEncode, TextImpute, Tfidf, Unknown,
+    Augmentation, ImageRule, NumericEncode, NumericImpute, Sentence, Sequence, TextEncode, TextImpute, Tfidf, Unknown,
 };
 use crate::schema::{ColumnType, Schema};
 
@@ -71,6 +71,13 @@ pub enum Treatment {
         /// How.
         sequence: Sequence,
     },
+    /// As one vector each, by a published model. At most one column is, and it is the last.
+    Sentence {
+        /// Whether a row without a text is refused; otherwise it counts as an empty one.
+        refuse_missing: bool,
+        /// How.
+        sentence: Sentence,
+    },
     /// As pictures; a row without one is refused.
     Picture {
         /// How.
@@ -81,12 +88,13 @@ pub enum Treatment {
 }
 
 impl Treatment {
-    /// Where a column stands among those that a network reads: numbers first, which are one input.
+    /// Where a column stands among those that a network reads, numbers first, which are one input; and that a text's
+    /// vector stands behind them.
     pub(super) fn place(&self) -> u8 {
         match self {
             Self::Text { encode: TextEncode::Embedding, .. } => 1,
             Self::Numeric { .. } | Self::Text { .. } | Self::LongText { .. } => 0,
-            Self::Sequence { .. } => 2,
+            Self::Sequence { .. } | Self::Sentence { .. } => 2,
             Self::Picture { .. } => 3,
         }
     }
@@ -102,6 +110,7 @@ impl Plan {
             }
             Treatment::Numeric { encode: NumericEncode::QuantileBins, bins, .. } => *bins as usize,
             Treatment::Sequence { sequence, .. } => sequence.length as usize,
+            Treatment::Sentence { sentence, .. } => sentence.length as usize,
             Treatment::Picture { image, .. } => image.count(),
             _ => 1,
         };
