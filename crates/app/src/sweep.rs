@@ -1,9 +1,11 @@
-//! Removes now and then what crashes left in the blobs: see `store::blobs::sweep` for what that is.
+//! Removes now and then what crashes left in the blobs (see `store::blobs::sweep` for what that is), and what was kept
+//! for long enough.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::App;
+use crate::compute::kept;
 
 /// How often.
 const EVERY: Duration = Duration::from_hours(6);
@@ -25,6 +27,7 @@ pub(crate) async fn run(app: Arc<App>) {
             Err(error) => tracing::warn!(%error, "the blobs cannot be swept now"),
         }
         drop(turn);
+        kept::sweep(&app).await;
         tokio::select! {
             () = app.stop().cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}

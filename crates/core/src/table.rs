@@ -47,6 +47,18 @@ pub trait PictureFiles: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// Why it cannot be read.
     fn read(&self, number: u32) -> Result<Cow<'_, [u8]>, String>;
+
+    /// What people call a file, where it has a name.
+    fn name(&self, number: u32) -> Option<&str> {
+        let _ = number;
+        None
+    }
+
+    /// The SHA-256 of a file, where it is known without reading the file.
+    fn digest(&self, number: u32) -> Option<[u8; 32]> {
+        let _ = number;
+        None
+    }
 }
 
 /// A column of pictures: their files' numbers, or [`MISSING`].
@@ -68,6 +80,16 @@ impl Pictures {
             MISSING => Ok(None),
             number => self.files.read(number).map(Some),
         }
+    }
+
+    /// A code per row that two rows share when their files hold the same bytes, as far as that is known; or [`MISSING`].
+    pub fn codes(&self) -> Vec<u32> {
+        let mut first = std::collections::HashMap::new();
+        let code = |number: &u32| match self.files.digest(*number) {
+            Some(digest) if *number != MISSING => *first.entry(digest).or_insert(*number),
+            _ => *number,
+        };
+        self.numbers.iter().map(code).collect()
     }
 
     /// Pictures in memory; `None` is missing.

@@ -50,14 +50,14 @@ pub(crate) struct State {
 }
 
 impl Checkpoint {
-    pub(crate) fn write(&self, path: &Path) -> Result<(), Error> {
+    pub(crate) fn write(self, path: &Path) -> Result<(), Error> {
         let state = serde_json::to_string(&self.state).unwrap_or_default();
-        let mut tensors = named("", &self.weights);
-        for (number, values) in self.optimizer.iter().enumerate() {
+        let mut tensors = named("", self.weights);
+        for (number, values) in self.optimizer.into_iter().enumerate() {
             let name = format!("{OPTIMIZER}{number}");
-            tensors.push(Named { name, shape: vec![values.len()], values: values.clone() });
+            tensors.push(Named { name, shape: vec![values.len()], values });
         }
-        tensors.extend(self.best.as_ref().map(|best| named(BEST, best)).unwrap_or_default());
+        tensors.extend(self.best.map(|best| named(BEST, best)).unwrap_or_default());
         let metadata = BTreeMap::from([(STATE.to_owned(), state)]);
         tensors_file::write(path, &Contents { metadata, tensors })
     }
@@ -88,11 +88,7 @@ impl Checkpoint {
     }
 }
 
-fn named(prefix: &str, values: &Values) -> Vec<Named> {
-    let one = |(name, shape, values): &(String, Vec<usize>, Vec<f32>)| Named {
-        name: format!("{prefix}{name}"),
-        shape: shape.clone(),
-        values: values.clone(),
-    };
-    values.iter().map(one).collect()
+fn named(prefix: &str, values: Values) -> Vec<Named> {
+    let one = |(name, shape, values)| Named { name: format!("{prefix}{name}"), shape, values };
+    values.into_iter().map(one).collect()
 }

@@ -37,8 +37,10 @@ fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Resul
     train(folder, &spec, out, events)
 }
 
-/// Copies the checkpoints of the attempt before this one, whose folder stands beside ours under the same name with the
-/// number before. One that cannot be copied costs the work that it held, and nothing else.
+/// Takes over the checkpoints of the attempt before this one, whose folder stands beside ours under the same name with
+/// the number before: as links where the file system has them, which take no room and are there whole or not at all. A
+/// checkpoint is never changed, only replaced, so the two folders do not meet in it. One that cannot be taken over costs
+/// the work that it held, and nothing else.
 fn take_over(folder: &Path) -> Option<()> {
     let name = std::path::absolute(folder).ok()?;
     let (job, attempt) = name.file_name()?.to_str()?.rsplit_once('-')?;
@@ -47,7 +49,10 @@ fn take_over(folder: &Path) -> Option<()> {
     for entry in std::fs::read_dir(before).ok()?.filter_map(Result::ok) {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         if is_file && entry.file_name().to_string_lossy().ends_with(checkpoint::FILE) {
-            let _ = std::fs::copy(entry.path(), folder.join(entry.file_name()));
+            let own = folder.join(entry.file_name());
+            if std::fs::hard_link(entry.path(), &own).is_err() {
+                let _ = std::fs::copy(entry.path(), &own);
+            }
         }
     }
     Some(())

@@ -13,6 +13,8 @@ use crate::Error;
 /// The longest table that is read; thousands of tensors need less.
 const LONGEST_TABLE: u64 = 64 << 20;
 const METADATA: &str = "__metadata__";
+/// Numbers that are written together.
+const NUMBERS_AT_ONCE: usize = 1 << 18;
 
 /// A named tensor of 32-bit floats.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,25 +52,38 @@ pub(crate) struct Table {
     pub(crate) data: usize,
 }
 
-/// Writes a file whole: under a temporary name, synced, renamed.
+/// Writes a file whole: under a temporary name, synced, renamed. What stood there before stays when this fails.
 ///
 /// # Errors
 /// [`Error::File`].
 pub fn write(path: &Path, contents: &Contents) -> Result<(), Error> {
     let temporary = path.with_extension("new");
     let failed = |source| Error::File { verb: "write", path: path.to_owned(), source };
-    let bytes = encode(contents).map_err(failed)?;
+    let head = head(contents).map_err(failed)?;
     let write = || {
         let mut file = File::create(&temporary)?;
-        file.write_all(&bytes)?;
+        meuse_faults::pass("checkpoint.begun")?;
+        file.write_all(&head)?;
+        // Piece by piece: what is written may be as large as half of the memory.
+        for numbers in contents.tensors.iter().flat_map(|tensor| tensor.values.chunks(NUMBERS_AT_ONCE)) {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+            file.write_all(&bytes)?;
+        }
         file.sync_all()?;
+        meuse_faults::pass("checkpoint.drafted")?;
         std::fs::rename(&temporary, path)?;
+        meuse_faults::reach("checkpoint.renamed");
         path.parent().map_or(Ok(()), |folder| File::open(folder).and_then(|folder| folder.sync_all()))
     };
-    write().map_err(failed)
+    write().map_err(|error| {
+        // A draft of no use takes room, which may be what was missing.
+        let _ = std::fs::remove_file(&temporary);
+        failed(error)
+    })
 }
 
-fn encode(contents: &Contents) -> std::io::Result<Vec<u8>> {
+/// What stands before the numbers: the length of the table, and the table.
+fn head(contents: &Contents) -> std::io::Result<Vec<u8>> {
     let mut table = serde_json::Map::new();
     table.insert(METADATA.to_owned(), serde_json::to_value(&contents.metadata)?);
     let mut end = 0;
@@ -80,13 +95,7 @@ fn encode(contents: &Contents) -> std::io::Result<Vec<u8>> {
     }
     let mut table = serde_json::to_vec(&table)?;
     table.resize(table.len().next_multiple_of(8), b' ');
-    let mut bytes = Vec::with_capacity(8 + table.len() + end);
-    bytes.extend_from_slice(&(table.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&table);
-    for tensor in &contents.tensors {
-        bytes.extend(tensor.values.iter().flat_map(|value| value.to_le_bytes()));
-    }
-    Ok(bytes)
+    Ok([(table.len() as u64).to_le_bytes().as_slice(), &table].concat())
 }
 
 /// Reads a file of 32-bit floats.

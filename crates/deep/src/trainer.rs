@@ -151,8 +151,9 @@ impl<'a> Run<'a> {
                 self.fit.watch.log(Level::Info, &note);
                 Ok(())
             }
-            Err(error @ (Error::Damaged { .. } | Error::Foreign { .. })) => {
-                self.fit.watch.log(Level::Warning, &format!("{error}: the training starts from the beginning"));
+            Err(error @ (Error::Damaged { .. } | Error::Foreign { .. } | Error::File { .. })) => {
+                let said = with_reason(&error);
+                self.fit.watch.log(Level::Warning, &format!("{said}: the training starts from the beginning"));
                 Ok(())
             }
             Err(error) => Err(error),
@@ -331,7 +332,8 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes a checkpoint, unless the weights are no numbers any more: then the last good one stays.
+    /// Writes a checkpoint, unless the weights are no numbers any more: then the last good one stays. One that cannot be
+    /// written, as on a full disk, costs the work that it would have held when something else goes wrong, and nothing now.
     fn keep(&mut self) -> Result<(), Error> {
         let Some(path) = self.fit.checkpoint else { return Ok(()) };
         if !self.weights.are_finite() {
@@ -343,8 +345,16 @@ impl<'a> Run<'a> {
             optimizer: self.optimizer.states().iter().map(numbers_of).collect(),
             best: self.best.clone(),
         };
-        checkpoint.write(path)?;
-        self.kept = Some(self.state.step);
+        match checkpoint.write(path) {
+            Ok(()) => self.kept = Some(self.state.step),
+            Err(error) => {
+                let last =
+                    self.kept.map_or("there is none yet".to_owned(), |step| format!("the last is of step {step}"));
+                let said = with_reason(&error);
+                let note = format!("no checkpoint at step {}, {last}: {said}; the training goes on", self.state.step);
+                self.fit.watch.log(Level::Warning, &note);
+            }
+        }
         Ok(())
     }
 
@@ -455,6 +465,14 @@ pub fn fingerprint(fit: &Fit) -> String {
         }
     }
     hexadecimal(hash.finalize().as_slice())
+}
+
+/// What went wrong, and what the system said of it.
+fn with_reason(error: &Error) -> String {
+    match error {
+        Error::File { source, .. } => format!("{error}: {source}"),
+        other => other.to_string(),
+    }
 }
 
 /// Two digits for each byte.

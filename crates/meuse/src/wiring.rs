@@ -243,6 +243,13 @@ pub(crate) fn job_program() -> anyhow::Result<PathBuf> {
     bail!("{} is missing: put meuse-job beside meuse, or name it in MEUSE_JOB", path.display())
 }
 
+/// The program that learns networks, where it is there: `MEUSE_DEEP`, else `meuse-deep` beside this one.
+pub(crate) fn deep_program() -> Option<PathBuf> {
+    let named = std::env::var_os("MEUSE_DEEP").map(PathBuf::from);
+    let path = named.or_else(|| Some(std::env::current_exe().ok()?.with_file_name("meuse-deep")))?;
+    path.exists().then(|| std::path::absolute(&path).ok())?
+}
+
 /// Verifies the audit trail of a home folder that no server needs to hold.
 pub(crate) fn verify_home(home: &Path) -> anyhow::Result<AuditVerification> {
     if !home.join("secret").exists() {

@@ -317,7 +317,11 @@ impl<'a> Source<'a> {
         };
         let file = pictures.read(row).map_err(|reason| refused(reason, "import the pictures again"))?;
         let Some(file) = file else { return Err(self.refused_missing(row)) };
-        steps.prepare(&file).map_err(|error| refused(error.to_string(), "give PNG, JPEG, WebP, BMP or GIF"))
+        steps.prepare(&file).map_err(|error| match pictures.files.name(pictures.numbers[row]) {
+            // It could be read when it was imported.
+            Some(name) => refused(format!("{name}: {error}"), "import the pictures again"),
+            None => refused(error.to_string(), "give PNG, JPEG, WebP, BMP or GIF"),
+        })
     }
 
     /// The word ids of a row of a column of sequences.

@@ -129,6 +129,10 @@ impl Attempt<'_> {
             }
             Err(Halt::Silent) => {
                 child.stop().await;
+                // One that tells nothing because it has nowhere to write it is not at fault.
+                if disk::is_full(&self.folder) {
+                    return Some(Outcome::Failed(self.no_room()));
+                }
                 let seconds = LEASE.as_secs();
                 Some(Outcome::Crashed(format!("its process was not heard of for {seconds} seconds and was ended")))
             }
@@ -321,11 +325,15 @@ impl Attempt<'_> {
 
     fn cannot_begin(&self) -> Failure {
         let words = local::last_words(&self.folder, 1);
-        Failure {
-            field: String::new(),
-            message: format!("`meuse-job` cannot begin: {words}"),
-            hint: "run `meuse doctor`, which tells what is missing".into(),
-        }
+        let learns_network = Task::from_json(&self.job.task).is_ok_and(|task| local::learns_network(&task));
+        let (program, hint) = if learns_network {
+            let hint = "libtorch is missing, or is not the one that it was built with: run scripts/setup --deep, then \
+                        `meuse doctor`";
+            ("meuse-deep", hint)
+        } else {
+            ("meuse-job", "run `meuse doctor`, which tells what is missing")
+        };
+        Failure { field: String::new(), message: format!("`{program}` cannot begin: {words}"), hint: hint.into() }
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::outputs::{self, Made, NotCollected};
 use super::task::{self, Task};
-use super::{LEASE, MAX_ATTEMPTS, events};
+use super::{LEASE, MAX_ATTEMPTS, events, kept};
 use crate::{App, Error};
 
 /// How long to wait before trying again when the database or the disk refuses.
@@ -149,7 +149,10 @@ async fn end(app: &App, mut tx: Tx, job: &JobRow, verdict: Verdict, events: &str
             result = register(app, &mut tx, job, &task, &made).await?;
             ending.result = Some(&result);
         }
-        Verdict::Failed(why) => {
+        Verdict::Failed(mut why) => {
+            if let Some(place) = kept::keep(app, job).await {
+                why.hint = with_place(&why.hint, &place);
+            }
             failure = serde_json::to_string(&why).map_err(|error| Error::Internal(error.to_string()))?;
             ending.failure = Some(&failure);
             // The audit trail holds no cell of a table, and a failure may name one.
@@ -162,6 +165,12 @@ async fn end(app: &App, mut tx: Tx, job: &JobRow, verdict: Verdict, events: &str
     tracing::info!(job.id = job.id, job.kind = job.kind, job.state = state.word(), "a job has ended");
     after(app, job).await;
     Ok(())
+}
+
+/// What to do, and where the weights of before are.
+fn with_place(hint: &str, place: &Path) -> String {
+    let separator = if hint.is_empty() { "" } else { "; " };
+    format!("{hint}{separator}the server keeps the last checkpoint for a week: {}", place.display())
 }
 
 /// What need not be part of the transaction: what is lost here is made good by the next look, or the next start.

@@ -7,6 +7,7 @@ mod events;
 mod executor;
 mod finish;
 mod handed;
+pub(crate) mod kept;
 mod outputs;
 mod scheduler;
 mod tail;

@@ -31,6 +31,7 @@ impl App {
         let version = self.find_version(caller, &parsed.recipe.dataset).await?;
         let (schema, profile) = self.schema_and_profile(&version).await?;
         let plan = parsed.check(&schema, Some(&profile)).map_err(|problems| recipe_is_wrong(&problems))?;
+        self.find_room(&parsed, &plan, &schema).map_err(|problems| recipe_is_wrong(&problems))?;
         let reads_pictures = plan.columns.iter().any(|column| column.column_type == ColumnType::Image);
         let task = Task::Train {
             model,

@@ -2,7 +2,8 @@
 
 use meuse_core::api::{RecipeCheck, RecipeEdit, RecipeInit, RecipeReading, RecipeText};
 use meuse_core::names::{DatasetRef, NameError};
-use meuse_core::recipe::{self, EditError, Problem, Problems, StarterOptions};
+use meuse_core::recipe::{self, EditError, Parsed, Plan, Problem, Problems, StarterOptions};
+use meuse_core::schema::Schema;
 
 use crate::access::{Action, Caller};
 use crate::{App, Error};
@@ -63,16 +64,17 @@ impl App {
     /// Compares a recipe with its dataset. That the dataset is not there is one of the problems.
     pub async fn recipe_check(&self, caller: &Caller, text: &str) -> Result<RecipeCheck, Error> {
         caller.require(Action::CheckRecipe)?;
-        let (problems, summary) = match self.problems(caller, text).await {
-            Ok(summary) => (Vec::new(), summary),
-            Err(Found::Problems(problems)) => (problems.0, None),
-            Err(Found::Error(error)) => return Err(error),
-        };
-        Ok(RecipeCheck { valid: problems.is_empty(), problems, summary })
+        match self.problems(caller, text).await {
+            Ok((warnings, summary)) => Ok(RecipeCheck { valid: true, problems: Vec::new(), warnings, summary }),
+            Err(Found::Problems(Problems(problems))) => {
+                Ok(RecipeCheck { valid: false, problems, warnings: Vec::new(), summary: None })
+            }
+            Err(Found::Error(error)) => Err(error),
+        }
     }
 
-    /// What is wrong; of a network where nothing is, its table.
-    async fn problems(&self, caller: &Caller, text: &str) -> Result<Option<String>, Found> {
+    /// What is wrong; where nothing is, what it does not heed, and of a network its table.
+    async fn problems(&self, caller: &Caller, text: &str) -> Result<(Vec<String>, Option<String>), Found> {
         let parsed = recipe::parse(text).map_err(Found::Problems)?;
         let version = match self.find_version(caller, &parsed.recipe.dataset).await {
             Err(Error::NotFound { message, hint }) => {
@@ -82,7 +84,21 @@ impl App {
         };
         let (schema, profile) = self.schema_and_profile(&version).await.map_err(Found::Error)?;
         let plan = parsed.check(&schema, Some(&profile)).map_err(Found::Problems)?;
-        Ok(parsed.recipe.network_summary(&plan, &schema))
+        self.find_room(&parsed, &plan, &schema).map_err(Found::Problems)?;
+        let warnings = recipe::warnings(&parsed.recipe, &profile);
+        Ok((warnings, parsed.recipe.network_summary(&plan, &schema)))
+    }
+
+    /// Refuses a network whose training would take more memory than one job may, before anything is started.
+    pub(crate) fn find_room(&self, parsed: &Parsed, plan: &Plan, schema: &Schema) -> Result<(), Problems> {
+        let Some(needed) = parsed.recipe.network_memory(plan, schema) else { return Ok(()) };
+        let (needed, limit) = (needed.div_ceil(1 << 20), self.config.job_max_memory_mib as u64);
+        if needed <= limit {
+            return Ok(());
+        }
+        let message = format!("its training takes about {needed} MiB of memory, and one job may take {limit} MiB");
+        let hint = "use a smaller batch_size or fewer units, or raise `compute.max_memory_mib` of the server";
+        Err(Problems(vec![parsed.problem("algorithm.batch_size", message, hint.into())]))
     }
 }
 

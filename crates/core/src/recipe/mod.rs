@@ -23,13 +23,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use algorithm::{Algorithm, Capacity, ClassWeight, Lightgbm, Linear, Monotone, ScorecardParameters};
-pub use check::{Plan, PlannedColumn, Treatment, check};
+pub use check::{Plan, PlannedColumn, Treatment, check, warnings};
 pub use edit::{EditError, edit};
 pub use image::{Augmentation, BadSetting, Colour, Filter, ImageRule, Mode, PictureFill};
 pub use parse::{Parsed, Problem, Problems, Reading, parse, read};
 pub use starter::{StarterOptions, starter};
 pub use text::{Normalise, Sentence, Sequence, Side, Tfidf, Tokens};
 
+use self::network::{Graph, Network};
 use crate::bundle::Task;
 use crate::names::DatasetRef;
 use crate::schema::Schema;
@@ -84,15 +85,37 @@ fn default_seed() -> u64 {
 }
 
 impl Recipe {
+    /// The columns that a model reads as people do, long texts and pictures, and whose duplicates the recipe keeps.
+    pub fn read_columns(&self) -> impl Iterator<Item = &str> {
+        let of_numbers = [Encode::None, Encode::Standardise, Encode::QuantileBins, Encode::Woe];
+        let of_categories = [Encode::OneHot, Encode::Ordinal, Encode::Embedding];
+        let is_read = move |rule: &ColumnRule| match rule.encode {
+            None => rule.image.is_some(),
+            Some(encode) => !of_numbers.contains(&encode) && !of_categories.contains(&encode),
+        };
+        let rules = self.preprocessing.columns.iter();
+        let rules = rules.filter(move |(_, rule)| is_read(rule) && rule.drop_duplicates != Some(true));
+        rules.map(|(name, _)| name.as_str()).filter(|name| !self.drop.iter().any(|dropped| dropped == name))
+    }
+
     /// Of a network: its layers, shapes, parameters and estimated memory, as a table for people.
     pub fn network_summary(&self, plan: &Plan, schema: &Schema) -> Option<String> {
+        self.of_network(plan, schema, Graph::summary)
+    }
+
+    /// Of a network: the bytes that its training takes, estimated, without its data.
+    pub fn network_memory(&self, plan: &Plan, schema: &Schema) -> Option<u64> {
+        self.of_network(plan, schema, Graph::estimated_memory)
+    }
+
+    fn of_network<T>(&self, plan: &Plan, schema: &Schema, tell: impl FnOnce(&Graph, &Network) -> T) -> Option<T> {
         let Algorithm::Network(network) = &self.algorithm else { return None };
         let classes = schema.column(&self.target).and_then(|column| column.categories.as_ref()).map_or(2, Vec::len);
         let outputs = if self.task == Task::Multiclass { classes } else { 1 };
         let given = plan.network_inputs(schema);
         let network = network.prepared(&given);
         let graph = network.graph(&given, outputs, network.loss_of(self.task)).ok()?;
-        Some(graph.summary(&network))
+        Some(tell(&graph, &network))
     }
 
     /// The metric by which versions are chosen.
@@ -445,8 +468,8 @@ pub struct ColumnRule {
     /// What may happen to pictures of the training part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub augmentation: Option<Augmentation>,
-    /// Whether only the first row of those that hold the same text is used, and none where a binary target contradicts
-    /// itself between them. The job says how many rows were left out.
+    /// Whether only the first row of those that hold the same text, or the same picture byte for byte, is used, and none
+    /// where the target contradicts itself between them. The job says how many rows were left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop_duplicates: Option<bool>,
 }

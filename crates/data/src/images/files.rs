@@ -46,4 +46,12 @@ impl PictureFiles for PackedPictures {
         pack.read_exact_at(&mut bytes, record.offset).map_err(|error| format!("{path} cannot be read: {error}"))?;
         Ok(Cow::Owned(bytes))
     }
+
+    fn name(&self, number: u32) -> Option<&str> {
+        self.list.record(number).map(|record| self.list.path(&record))
+    }
+
+    fn digest(&self, number: u32) -> Option<[u8; 32]> {
+        self.list.record(number).map(|record| record.sha256)
+    }
 }

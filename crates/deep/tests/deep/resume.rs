@@ -121,3 +121,24 @@ fn the_seed_is_all_there_is_to_chance() {
     let two = world.train(&Listener::default(), None).expect("a training");
     assert_eq!(bits(&one), bits(&two));
 }
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_costs_nothing_now_and_the_last_one_stays() {
+    let world = World::new("");
+    let whole = world.train(&Listener::default(), None).expect("a training");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(checkpoint::FILE);
+    let listener = Listener { stop_after: 6, ..Listener::default() };
+    assert!(world.train(&listener, Some(&file)).is_err());
+    let good = std::fs::read(&file).expect("a checkpoint");
+    // Where the draft of the next one would be, something else stands.
+    std::fs::create_dir(file.with_extension("new")).expect("a folder");
+    let listener = Listener::default();
+    let fitted = world.train(&listener, Some(&file)).expect("a training");
+    let said = listener.text();
+    assert!(said.contains("goes on from the checkpoint of step 6"), "{said}");
+    assert!(said.contains("no checkpoint at step 12, the last is of step 6: cannot write "), "{said}");
+    assert!(said.contains("the training goes on"), "{said}");
+    assert_eq!(std::fs::read(&file).expect("it is there"), good);
+    assert_eq!(bits(&fitted), bits(&whole));
+}

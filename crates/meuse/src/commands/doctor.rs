@@ -25,7 +25,8 @@ struct Finding {
 
 pub(super) fn run(json: bool) -> anyhow::Result<ExitCode> {
     let folders = crate::wiring::native_folders()?;
-    let findings = [onnx_runtime(&folders), job_program(), duckdb(&folders), lightgbm(&folders)];
+    let always = [onnx_runtime(&folders), job_program(), duckdb(&folders), lightgbm(&folders)];
+    let findings: Vec<Finding> = always.into_iter().chain(deep_program()).collect();
     let healthy = findings.iter().all(|finding| finding.ok);
     if json {
         output::json(&serde_json::json!({ "healthy": healthy, "folders": folders, "findings": findings }))?;
@@ -82,8 +83,8 @@ fn onnx_runtime(folders: &[PathBuf]) -> Finding {
     }
 }
 
-/// What `meuse-job --version` says: its own version and DuckDB's, which it links.
-fn job_versions(path: &Path) -> Result<String, String> {
+/// What `PROGRAM --version` says of a child: its own version, and that of the library that it links.
+fn versions_of(path: &Path) -> Result<String, String> {
     let mut command = Command::new(path);
     command.arg("--version");
     if let Ok(folder) = crate::wiring::native_folder() {
@@ -98,7 +99,7 @@ fn job_versions(path: &Path) -> Result<String, String> {
 
 fn job_program() -> Finding {
     let path = crate::wiring::job_program().ok();
-    let answer = path.as_deref().map(job_versions);
+    let answer = path.as_deref().map(versions_of);
     let first_line = |text: &str| text.lines().next().unwrap_or_default().trim_start_matches("meuse-job ").to_owned();
     let found = answer.as_ref().and_then(|answer| answer.as_ref().ok()).map(|text| first_line(text));
     let ok = found.as_deref() == Some(env!("CARGO_PKG_VERSION"));
@@ -111,9 +112,26 @@ fn job_program() -> Finding {
     Finding { name: "meuse-job", used_by: "imports and training", wanted, found, path, ok, remedy }
 }
 
+/// The program that learns networks, where it is there: not everybody has it.
+fn deep_program() -> Option<Finding> {
+    let path = crate::wiring::deep_program()?;
+    let answer = versions_of(&path);
+    let found = answer.as_ref().ok().map(|text| {
+        let mut lines = text.lines().map(|line| line.trim_start_matches("meuse-deep ").to_owned());
+        [lines.next(), lines.next()].into_iter().flatten().collect::<Vec<_>>().join(", ")
+    });
+    let ok = found.as_deref().and_then(|text| text.split(", ").next()) == Some(env!("CARGO_PKG_VERSION"));
+    let remedy = (!ok).then(|| match answer {
+        Err(error) => format!("{error} (run scripts/setup --deep, which fetches the libtorch that it was built with)"),
+        Ok(_) => "put the meuse-deep of the same build beside meuse".to_owned(),
+    });
+    let wanted = env!("CARGO_PKG_VERSION").to_owned();
+    Some(Finding { name: "meuse-deep", used_by: "networks", wanted, found, path: Some(path), ok, remedy })
+}
+
 fn duckdb(folders: &[PathBuf]) -> Finding {
     let path = find(folders, native::DUCKDB);
-    let answer = crate::wiring::job_program().ok().and_then(|program| job_versions(&program).ok());
+    let answer = crate::wiring::job_program().ok().and_then(|program| versions_of(&program).ok());
     let said = answer.as_deref().and_then(|text| {
         let line = text.lines().find(|line| line.to_lowercase().starts_with("duckdb"))?;
         Some(line.split_whitespace().nth(1)?.trim_start_matches('v').to_owned())

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Signal, getuid};
 use serde_json::{Value, json};
 
+use crate::networks;
 use crate::story::{self, ask, call, ended, get, predict, send, table};
+use crate::striking::child_of;
 use crate::support::{Server, signal, until};
 
 /// A recipe that keeps a child busy for some seconds.
@@ -111,15 +113,6 @@ fn refuses(place: &str, answer: Option<(u16, Value)>) {
     assert!(message.contains(place) && message.contains("is full: make room there"), "{answer}");
 }
 
-fn child_of(job: &str) -> Option<u32> {
-    let pids = std::fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.into_iter().find(|pid: &u32| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line);
-        line.split('\0').next().is_some_and(|program| program.ends_with("meuse-job")) && line.contains(job)
-    })
-}
-
 fn upload(server: &Server, number: usize) -> Option<(u16, Value)> {
     call(server, "POST", "/api/v1/datasets/credit/versions?file=table.csv", table(number).as_bytes())
 }
@@ -201,4 +194,24 @@ fn a_full_work_folder_is_named_and_the_next_job_finds_room() {
     });
     assert!(send(server, "credit", &table(3)).is_some());
     story::quiet(server);
+}
+
+#[test]
+fn a_network_whose_work_folder_is_full_ends_with_the_place_and_the_next_one_is_learnt() {
+    let cramped = Cramped::start("home/work", 4, "");
+    let server = &cramped.server;
+    let job = networks::train(server, "later", &networks::long());
+    let child = networks::child_with_checkpoint(&cramped.disk, &job);
+    signal(child, Signal::STOP);
+    cramped.fill();
+    signal(child, Signal::CONT);
+    let failed = ended(server, &job);
+    let message = failed["failure"]["message"].as_str().unwrap_or_default();
+    assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(1)), "{failed}");
+    assert!(message.contains("home/work") && message.contains("is full: make room there"), "{failed}");
+    cramped.serves();
+    cramped.make_room();
+    let job = networks::train(server, "later", &networks::short());
+    assert_eq!(ended(server, &job)["state"], "succeeded");
+    story::verify(server);
 }

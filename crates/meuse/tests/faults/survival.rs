@@ -7,6 +7,7 @@ use std::time::Instant;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::striking::child_of;
 use crate::support::{Server, signal, told, until};
 
 /// A recipe that keeps a child busy for minutes.
@@ -54,18 +55,6 @@ fn submit(server: &Server, recipe: &str) -> String {
 
 fn job(server: &Server, id: &str) -> Value {
     server.json(&["jobs", "show", id])
-}
-
-/// The process that works on a job now: the `meuse-job` whose work folder names it.
-fn child_of(id: &str) -> Option<u32> {
-    let processes = std::fs::read_dir("/proc").ok()?.flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.into_iter().find(|pid| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line);
-        let program = line.split('\0').next().unwrap_or_default();
-        program.ends_with("meuse-job") && line.contains(id)
-    })
 }
 
 /// The child of a job, whatever it does.

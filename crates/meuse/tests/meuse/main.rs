@@ -11,11 +11,14 @@ mod networks;
 mod pictures;
 #[path = "../../../store/tests/support/postgres.rs"]
 mod postgres;
+mod refusals;
+mod repeats;
 mod sequences;
 mod start;
 #[allow(dead_code, reason = "shared with the other test binary, which uses the rest")]
 mod support;
 mod texts;
 mod upgrade;
+mod uploads;
 mod vision;
 mod walk;

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::support::{Server, checkout, signal, until};
+use crate::support::{Server, checkout, native, signal, until};
 
 fn recipe() -> String {
     std::fs::read_to_string(checkout().join("examples/credit/network.toml")).expect("the example")
@@ -150,4 +150,51 @@ fn without_meuse_deep_the_job_says_how_to_come_by_it() {
     assert!(said.contains("networks are learnt by `meuse-deep`: run scripts/setup --deep"), "{said}");
     let models: Value = server.json(&["models", "list"]);
     assert_eq!(models["items"], json!([]));
+}
+
+/// A folder of native libraries with all but libtorch's.
+fn without_libtorch(server: &Server) -> PathBuf {
+    let folder = server.path("native");
+    std::fs::create_dir(&folder).expect("a folder");
+    for entry in std::fs::read_dir(native()).expect("scripts/setup has filled it").flatten() {
+        let name = entry.file_name();
+        if !["libtorch", "libc10"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            std::os::unix::fs::symlink(entry.path(), folder.join(name)).expect("a link");
+        }
+    }
+    folder
+}
+
+#[test]
+fn a_libtorch_that_is_missing_or_is_another_one_is_told_with_what_to_do() {
+    let mut server = Server::new();
+    let folder = without_libtorch(&server);
+    server.environment = vec![("MEUSE_NATIVE_DIR", folder.clone().into())];
+    server.restart();
+    server.read_key();
+    server.import_credit();
+    let path = server.file("network.toml", recipe());
+    let path = path.to_str().expect("UTF-8");
+    let told = |reason: &str| {
+        let said = server.fails(&["train", path, "--model", "net", "--follow"]);
+        assert!(said.contains("`meuse-deep` cannot begin: ") && said.contains(reason), "{said}");
+        assert!(said.contains("run scripts/setup --deep"), "{said}");
+        let mut doctor = server.command(&["--json", "doctor"]);
+        let doctor = doctor.env("MEUSE_NATIVE_DIR", &folder).output().expect("meuse runs");
+        let report: Value = serde_json::from_slice(&doctor.stdout).expect("JSON");
+        let findings = report["findings"].as_array().expect("findings");
+        let lost: Vec<&Value> = findings.iter().filter(|finding| finding["ok"] == false).collect();
+        assert_eq!((lost.len(), &lost[0]["name"]), (1, &json!("meuse-deep")), "{report}");
+        assert!(lost[0]["remedy"].as_str().is_some_and(|remedy| remedy.contains("scripts/setup --deep")), "{report}");
+    };
+    told("cannot open shared object file");
+    // Libraries of these names that hold none of the functions that ours calls, as another version does not.
+    let source = server.file("stub.c", "int stub(void) { return 0; }\n");
+    for name in ["libtorch.so", "libtorch_cpu.so", "libc10.so"] {
+        let mut compiler = std::process::Command::new("gcc");
+        compiler.args(["-shared", "-fPIC", &format!("-Wl,-soname,{name}"), "-o"]).arg(folder.join(name)).arg(&source);
+        assert!(compiler.status().expect("gcc, which scripts/setup installs").success());
+    }
+    told("undefined symbol");
+    assert_eq!(server.json(&["models", "list"])["items"], json!([]));
 }

@@ -149,6 +149,12 @@ fn named(what: &str, reason: CannotStart) -> CannotStart {
     }
 }
 
+/// Whether a training is that of a network, which is another program's work.
+pub(crate) fn learns_network(task: &Task) -> bool {
+    let Task::Train { recipe, .. } = task else { return false };
+    recipe::parse(recipe).is_ok_and(|parsed| matches!(parsed.recipe.algorithm, Algorithm::Network(_)))
+}
+
 fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::process::Child, CannotStart> {
     let learns_network = matches!(spec, JobSpec::Train(spec) if matches!(spec.recipe.algorithm, Algorithm::Network(_)));
     let (program, remedy) = if learns_network {
