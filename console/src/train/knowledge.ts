@@ -60,7 +60,7 @@ export function knowledge(columns: ColumnSchema[], profile: Profile | undefined,
     const word = path.at(-1) ?? ''
     const encode = value('preprocessing', 'columns', column, 'encode') ?? (isPicture(column) ? 'image' : undefined)
     if (OF_ENCODE[field]) return OF_ENCODE[field] === encode
-    if (isPicture(column)) return field === 'encode' && (word === 'encode' || word === 'image')
+    if (isPicture(column)) return field === 'drop_duplicates' || field === 'encode' && (word === 'encode' || word === 'image')
     if (word === 'image') return false
     if (isText(column) && field === 'treat_as') return false
     const isTreatedAsText = isText(column) || value('preprocessing', 'columns', column, 'treat_as') === 'text'

@@ -14,9 +14,10 @@ interface Reading {
 const REST = 250
 
 export function workbench() {
-  const state = $state<{ text: string; problems: Problem[]; checking: boolean; failure: unknown; edited: boolean }>({
+  const state = $state<{ text: string; problems: Problem[]; warnings: string[]; checking: boolean; failure: unknown; edited: boolean }>({
     text: '',
     problems: [],
+    warnings: [],
     checking: false,
     failure: null,
     edited: false,
@@ -60,6 +61,7 @@ export function workbench() {
     const found = await api.post<RecipeCheck>('/recipes/check', { recipe: state.text })
     if (!mine()) return
     state.problems = found.problems
+    state.warnings = found.warnings ?? []
     state.failure = null
   }
 
@@ -80,6 +82,10 @@ export function workbench() {
     },
     get problems(): Problem[] {
       return state.problems
+    },
+    /// What the recipe does not heed although it can be trained.
+    get warnings(): string[] {
+      return state.problems.length > 0 ? [] : state.warnings
     },
     /// What is wrong, by field.
     get byField(): Map<string, string> {

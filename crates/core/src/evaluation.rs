@@ -41,6 +41,9 @@ pub struct Evaluation {
     /// The bootstrap behind the intervals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrap: Option<Bootstrap>,
+    /// What makes the figures look better or worse than they are, and what to do, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Figures that a choice may rest on.

@@ -82,6 +82,7 @@ pub(crate) fn appraise(
         mistakes: shop.mistakes(fit, &parts.test, &test),
         curves: binary.as_ref().map(|positive| evaluate::curves(positive, &test.predicted)),
         bootstrap: Some(bootstrap),
+        warnings: parts.warnings.clone(),
     };
     watch.progress("evaluate", 3, 3);
     Ok(evaluation)

@@ -77,7 +77,8 @@ pub fn train_with(
     let (onnx, checked) = emit(&shop, &parts, &fit, &scores, watch)?;
 
     watch.progress("write", 0, 1);
-    let notes = [parts.notes.clone(), pretrained.notes, fit.learnt.notes.clone(), vec![checked]].concat();
+    let notes = [parts.notes.clone(), parts.warnings.clone(), pretrained.notes, fit.learnt.notes.clone(), vec![checked]];
+    let notes = notes.concat();
     let inputs = fit.fitted.inputs_from(table, &parts.training);
     let networks = networks.filter(|_| matches!(spec.recipe.algorithm, Algorithm::Network(_)));
     let story = report::Story { inputs, notes, started_at, networks: networks.map(NetworkLearner::software) };
@@ -92,7 +93,7 @@ pub fn train_with(
 const LARGE_ROWS_COMPARED: usize = 1000;
 
 fn tell(parts: &Parts, watch: &dyn Watch) {
-    for note in &parts.notes {
+    for note in parts.notes.iter().chain(&parts.warnings) {
         watch.log(Level::Warning, note);
     }
     let sizes = parts.named().map(|(part, rows)| format!("{} {part}", rows.len()));

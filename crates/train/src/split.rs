@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use meuse_core::recipe::{Recipe, Shares, Split, SplitColumn};
+use meuse_core::recipe::{Algorithm, ClassWeight, Recipe, Shares, Split, SplitColumn};
 use meuse_core::schema::{ColumnType, Schema};
 use meuse_core::table::Table;
 
@@ -17,6 +17,8 @@ use crate::target::{Target, texts};
 const SPLIT_STREAM: u64 = 1;
 /// The stream of chance that folds are drawn from.
 const FOLD_STREAM: u64 = 2;
+/// A class that is rarer than another by this factor is told of.
+const SCARCE: usize = 20;
 
 /// Row numbers of each part, ascending; no row is in two.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Parts {
     pub test: Vec<u32>,
     /// Rows that were left out, and why, in words.
     pub notes: Vec<String>,
+    /// What makes figures look better or worse than they are, and what to do, in words.
+    pub warnings: Vec<String>,
 }
 
 impl Parts {
@@ -58,8 +62,9 @@ pub fn split(recipe: &Recipe, schema: &Schema, table: &Table, target: &Target) -
         Split::Column(column) => by_column(column, schema, table, &rows)?,
     };
     notes.append(&mut parts.notes);
-    notes.append(&mut duplicates::straddling(recipe, table, &parts));
     parts.notes = notes;
+    parts.warnings = duplicates::straddling(recipe, table, &parts);
+    parts.warnings.extend(scarce_class(recipe, target, &parts));
     check_rows(recipe, &parts)?;
     check_classes(target, &parts)?;
     Ok(parts)
@@ -170,6 +175,27 @@ fn check_classes(target: &Target, parts: &Parts) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// A class of a network that weighs all rows alike, and of which there are so few that it may never be told.
+fn scarce_class(recipe: &Recipe, target: &Target, parts: &Parts) -> Option<String> {
+    let Algorithm::Network(network) = &recipe.algorithm else { return None };
+    let labels = target.labels.as_ref().filter(|_| network.class_weight == ClassWeight::None)?;
+    let mut counts = vec![0_usize; labels.len()];
+    for row in &parts.training {
+        counts[target.y[*row as usize] as usize] += 1;
+    }
+    let (scarcest, least) = counts.iter().copied().enumerate().min_by_key(|(_, count)| *count)?;
+    let most = counts.iter().copied().max()?;
+    (most >= SCARCE * least.max(1)).then(|| {
+        format!(
+            "`{}` has {} of {} training rows, and another class {most}: it may never be told; add class_weight = \
+             \"balanced\" under [algorithm]",
+            labels[scarcest],
+            least,
+            parts.training.len()
+        )
+    })
 }
 
 /// `1 row`, `12 rows`.

@@ -171,7 +171,51 @@ pub struct RecipeCheck {
     pub valid: bool,
     /// What is wrong.
     pub problems: Vec<crate::recipe::Problem>,
+    /// What it does not heed although it can be trained, with what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Of a network that can be trained: its layers, shapes, parameters and estimated memory, as a table for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summary: Option<String>,
+}
+
+/// A request for a grid of what a model will see of pictures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AugmentRequest {
+    /// What may happen to a picture, as in a recipe.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub augmentation: crate::recipe::Augmentation,
+    /// Only pictures of this class.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// How many pictures, from 1 to 12; default 4.
+    #[serde(default = "four")]
+    pub pictures: u32,
+    /// How many changed ones of each, from 1 to 12; default 6.
+    #[serde(default = "six")]
+    pub epochs: u32,
+    /// Pixels of a side, from 16 to 256; default 128.
+    #[serde(default = "usual_side")]
+    pub side: usize,
+    /// Every choice follows from it; default 42.
+    #[serde(default = "usual_seed")]
+    pub seed: u64,
+}
+
+fn four() -> u32 {
+    4
+}
+
+fn six() -> u32 {
+    6
+}
+
+fn usual_side() -> usize {
+    128
+}
+
+fn usual_seed() -> u64 {
+    42
 }

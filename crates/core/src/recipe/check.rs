@@ -2,8 +2,10 @@
 
 mod networks;
 mod plan;
+mod warnings;
 
 pub use plan::{Plan, PlannedColumn, Treatment};
+pub use warnings::warnings;
 
 use super::{
     Algorithm, Capacity, ColumnRule, Encode, Fill, Impute, MetricName, NumericEncode, NumericImpute, Parsed, Problem,

@@ -38,6 +38,11 @@ pub(super) fn write(
         writeln!(out, "keep = [{}]               # what else the table says of a picture is not learnt", quoted(image));
     let _ = writeln!(out, "seed = 42\n");
     split(options, profile, out);
+    if images.duplicates > 0 {
+        let _ = writeln!(out, "\n[preprocessing.columns.{image}]");
+        let count = images.duplicates;
+        let _ = writeln!(out, "drop_duplicates = true         # {count} rows repeat the picture of an earlier one");
+    }
     let _ = writeln!(out, "\n[preprocessing.columns.{image}.image]");
     let _ = writeln!(out, "width = {side}                     # pixels that the model sees");
     let _ = writeln!(out, "height = {side}");

@@ -23,7 +23,7 @@ use self::archive::{Archive, Kind};
 use self::gather::{Gathered, Gatherer};
 use self::packs::PackWriter;
 use crate::import::{preview, write_json};
-use crate::profile::{Profiled, profile};
+use crate::profile::{Profiled, profile, tell_repeated};
 use crate::{Error, Watch, database};
 
 /// The most problems that a profile lists; it counts them all.
@@ -57,7 +57,9 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
     let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     // Every path, hash and offset is different, which is nobody's news.
     profile.warnings.clear();
-    profile.images = Some(described(&gathered));
+    let described = described(&gathered);
+    profile.warnings.extend(repeated(&described, profile.rows));
+    profile.images = Some(described);
     let schema = profile.columns.iter().zip(categories).map(|(column, categories)| ColumnSchema {
         name: column.name.clone(),
         column_type: column.column_type,
@@ -71,6 +73,7 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
         profiled.column_type = ColumnType::Image;
         profiled.text = None;
     }
+    tell_repeated(&profile, watch);
     write_json(&out.join("schema.json"), &schema)?;
     write_json(&out.join("profile.json"), &profile)?;
     write_json(&out.join("preview.json"), &preview::preview(&connection, &data, &schema)?)
@@ -123,6 +126,17 @@ fn nothing(gathered: &Gathered) -> Error {
         gathered.problems.first().map(|FileProblem { file, reason }| format!("; the first file: {file}: {reason}"));
     let message = format!("there is no picture that can be read{}", first.unwrap_or_default());
     Error::refused("", message, "send PNG, JPEG, WebP, BMP or GIF files, one folder per class, or IDX")
+}
+
+/// That pictures are there more than once, where they are.
+fn repeated(images: &ImagesProfile, rows: u64) -> Option<String> {
+    let count = images.duplicates;
+    (count > 0).then(|| {
+        format!(
+            "`image` repeats itself: {count} of {rows} rows hold the picture of an earlier row; a recipe leaves them out \
+             with drop_duplicates = true under [preprocessing.columns.image]"
+        )
+    })
 }
 
 fn described(gathered: &Gathered) -> ImagesProfile {

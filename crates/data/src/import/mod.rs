@@ -27,7 +27,7 @@ use serde::Serialize;
 
 pub(crate) use self::source::Derived;
 
-use crate::profile::{Profiled, profile};
+use crate::profile::{Profiled, profile, tell_repeated};
 use crate::{Error, Watch, database, images};
 
 /// Reads the source of `spec` and writes `data.parquet`, `schema.json`, `profile.json` and `preview.json` into `out`,
@@ -56,6 +56,7 @@ pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Er
     let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     warnings.append(&mut profile.warnings);
     profile.warnings = warnings;
+    tell_repeated(&profile, watch);
     let described = profile.columns.iter().zip(categories).map(|(column, categories)| ColumnSchema {
         name: column.name.clone(),
         column_type: column.column_type,

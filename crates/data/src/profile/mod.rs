@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use duckdb::Connection;
+use meuse_core::events::Level;
 use meuse_core::job::Limits;
 use meuse_core::profile::{ColumnProfile, Profile};
 use meuse_core::schema::ColumnType;
@@ -39,6 +40,16 @@ struct Described {
     profile: ColumnProfile,
     categories: Option<Vec<String>>,
     warnings: Vec<String>,
+}
+
+/// Tells of the columns of long texts and pictures that repeat themselves.
+pub(crate) fn tell_repeated(profile: &Profile, watch: &dyn Watch) {
+    let of_texts = |column: &ColumnProfile| Some((column.name.clone(), column.text.as_ref()?.duplicates));
+    let of_pictures = profile.images.iter().map(|images| ("image".to_owned(), images.duplicates));
+    for (name, count) in profile.columns.iter().filter_map(of_texts).chain(of_pictures).filter(|(_, count)| *count > 0)
+    {
+        watch.log(Level::Warning, &format!("{count} of {} rows repeat an earlier `{name}`", profile.rows));
+    }
 }
 
 /// Profiles the Parquet file `data`, which has these columns.

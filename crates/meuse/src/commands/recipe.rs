@@ -43,6 +43,9 @@ fn check(session: &Session, recipe: String) -> anyhow::Result<ExitCode> {
         if let Some(summary) = &check.summary {
             output::line(summary.trim_end());
         }
+        for warning in &check.warnings {
+            output::line(&format!("note: {warning}"));
+        }
     } else {
         for problem in &check.problems {
             output::line(&problem.to_string());
