@@ -77,7 +77,8 @@ pub fn train_with(
     let (onnx, checked) = emit(&shop, &parts, &fit, &scores, watch)?;
 
     watch.progress("write", 0, 1);
-    let notes = [parts.notes.clone(), parts.warnings.clone(), pretrained.notes, fit.learnt.notes.clone(), vec![checked]];
+    let notes =
+        [parts.notes.clone(), parts.warnings.clone(), pretrained.notes, fit.learnt.notes.clone(), vec![checked]];
     let notes = notes.concat();
     let inputs = fit.fitted.inputs_from(table, &parts.training);
     let networks = networks.filter(|_| matches!(spec.recipe.algorithm, Algorithm::Network(_)));

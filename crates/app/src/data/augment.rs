@@ -1,9 +1,9 @@
 //! What a model will see of a dataset's pictures: a grid, one row per picture, as it is and as chance changes it.
 
+use meuse_core::api::AugmentRequest;
 use meuse_core::names::DatasetRef;
-use meuse_core::recipe::{Augmentation, Colour, Mode};
+use meuse_core::recipe::{Colour, Mode};
 use meuse_prep::image::{Drawn, Error as Unreadable, Picture, Steps};
-use serde::Deserialize;
 
 use super::Medium;
 use crate::access::{Action, Caller};
@@ -11,67 +11,6 @@ use crate::{App, Error};
 
 /// Space between pictures, in pixels.
 const GAP: usize = 4;
-
-/// What is asked for.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AugmentRequest {
-    /// What may happen to a picture, as in a recipe.
-    #[serde(default)]
-    pub augmentation: Augmentation,
-    /// Only pictures of this class.
-    #[serde(default)]
-    pub label: Option<String>,
-    /// How many pictures, from 1 to 12; default 4.
-    #[serde(default = "four")]
-    pub pictures: u32,
-    /// How many changed ones of each, from 1 to 12; default 6.
-    #[serde(default = "six")]
-    pub epochs: u32,
-    /// Pixels of a side, from 16 to 256; default 128.
-    #[serde(default = "usual_side")]
-    pub side: usize,
-    /// Every choice follows from it; default 42.
-    #[serde(default = "usual_seed")]
-    pub seed: u64,
-}
-
-fn four() -> u32 {
-    4
-}
-
-fn six() -> u32 {
-    6
-}
-
-fn usual_side() -> usize {
-    128
-}
-
-fn usual_seed() -> u64 {
-    42
-}
-
-impl AugmentRequest {
-    fn check(&self) -> Result<(), Error> {
-        if let Some(problem) = self.augmentation.problems().into_iter().next() {
-            return Err(Error::invalid(
-                format!("augmentation.{}", problem.field),
-                problem.reason,
-                "choose one in between",
-            ));
-        }
-        let within = |field: &str, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                return Ok(());
-            }
-            Err(Error::invalid(field, format!("is {value}, and goes from {least} to {most}"), "choose one in between"))
-        };
-        within("pictures", u64::from(self.pictures), 1, 12)?;
-        within("epochs", u64::from(self.epochs), 1, 12)?;
-        within("side", self.side as u64, 16, 256)
-    }
-}
 
 impl App {
     /// A PNG: one row per picture, first as it is, then as it is seen in each epoch.
@@ -85,7 +24,7 @@ impl App {
         request: AugmentRequest,
     ) -> Result<Medium, Error> {
         caller.require(Action::ReadData)?;
-        request.check()?;
+        check(&request)?;
         let page = self.pictures(caller, reference, request.label.as_deref(), (0, request.pictures)).await?;
         let mut files = Vec::with_capacity(page.items.len());
         for item in page.items {
@@ -98,6 +37,21 @@ impl App {
         let bytes = drawn.map_err(|error| Error::Internal(format!("a picture of {reference}: {error}")))?;
         Ok(Medium { content_type: "image/png", bytes: bytes.into() })
     }
+}
+
+fn check(request: &AugmentRequest) -> Result<(), Error> {
+    if let Some(problem) = request.augmentation.problems().into_iter().next() {
+        return Err(Error::invalid(format!("augmentation.{}", problem.field), problem.reason, "choose one in between"));
+    }
+    let within = |field: &str, value: u64, least: u64, most: u64| {
+        if (least..=most).contains(&value) {
+            return Ok(());
+        }
+        Err(Error::invalid(field, format!("is {value}, and goes from {least} to {most}"), "choose one in between"))
+    };
+    within("pictures", u64::from(request.pictures), 1, 12)?;
+    within("epochs", u64::from(request.epochs), 1, 12)?;
+    within("side", request.side as u64, 16, 256)
 }
 
 fn grid(request: &AugmentRequest, files: &[(u32, bytes::Bytes)]) -> Result<Vec<u8>, Unreadable> {

@@ -9,7 +9,6 @@ mod media;
 mod recipes;
 mod view;
 
-pub use augment::AugmentRequest;
 pub use export::Export;
 pub use import::ImportRequest;
 pub use media::Medium;

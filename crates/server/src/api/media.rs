@@ -5,8 +5,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use meuse_app::data::AugmentRequest;
-use meuse_core::api::{ErrorBody, PicturePage};
+use meuse_core::api::{AugmentRequest, ErrorBody, PicturePage};
 use meuse_core::names::{DatasetRef, Selector};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -101,10 +100,9 @@ pub(crate) async fn picture(
     Ok((headers, medium.bytes).into_response())
 }
 
-/// What a model will see: a PNG grid, one row per picture, first as it is, then as chance changes it in each epoch. The
-/// body has `augmentation` as a recipe writes it, and `label`, `pictures`, `epochs`, `side` and `seed`, all optional.
+/// What a model will see: a PNG grid, one row per picture, first as it is, then as chance changes it in each epoch.
 #[utoipa::path(
-    post, path = "/api/v1/datasets/{dataset}/augment", tag = "data", request_body = Object,
+    post, path = "/api/v1/datasets/{dataset}/augment", tag = "data", request_body = AugmentRequest,
     params(("dataset" = String, Path, description = "`icons` for the newest version, `icons:1`")),
     responses(
         (status = 200, body = String, content_type = "image/png"),
