@@ -227,6 +227,9 @@ test('what is filled in before anything is asked fits the data', () => {
     ],
   }
   assert.equal(likelyTarget(columns, profile), 'creditability')
+  const boxes = { name: 'boxes', type: 'boxes', nullable: true, categories: ['cat'] }
+  assert.equal(likelyTarget([...columns, boxes], undefined), 'boxes')
+  assert.equal(likelyTarget([...columns, { ...boxes, categories: [] }], profile), 'creditability')
   assert.equal(likelyTarget(columns.filter((column) => column.name !== 'creditability'), undefined), 'age')
   assert.deepEqual(splitColumns(columns), ['part'])
   assert.deepEqual(classes('creditability', profile), ['bad', 'good'])

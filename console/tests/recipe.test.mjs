@@ -39,7 +39,7 @@ test('the form has the fields of the schema, of the right kinds', () => {
 test('the algorithm is a choice of shapes, each with its own fields', () => {
   const kind = named(form, 'algorithm').kind
   assert.equal(kind.tag, 'name')
-  assert.deepEqual(kind.variants.map((variant) => variant.value), ['logistic_regression', 'linear_regression', 'scorecard', 'lightgbm', 'network'])
+  assert.deepEqual(kind.variants.map((variant) => variant.value), ['logistic_regression', 'linear_regression', 'scorecard', 'lightgbm', 'skip_gram', 'network'])
   const trees = kind.variants.find((variant) => variant.value === 'lightgbm').fields
   assert.ok(!named(trees, 'name'), 'the tag is not a field of its own')
   assert.equal(named(trees, 'num_leaves').kind.is, 'number')

@@ -1,4 +1,5 @@
 // Every page of the console as the audit and the screenshots visit them, over a project in which something has happened.
+import { FINDER, things } from './boxes.mjs'
 import { SHAPES, shapes } from './pictures.mjs'
 import { MOOD, reviews } from './texts.mjs'
 import { demo } from './world.mjs'
@@ -6,8 +7,8 @@ import { demo } from './world.mjs'
 /// The demo, and what else makes a page worth looking at: people, keys, calls, pictures, texts.
 export async function stay(server) {
   await demo(server)
-  await Promise.all([server.import('shapes', 'shapes.zip', shapes()), server.import('reviews', 'reviews.csv', reviews())])
-  await Promise.all([server.train('shapes-network', SHAPES), server.train('mood', MOOD)])
+  await Promise.all([server.import('shapes', 'shapes.zip', shapes()), server.import('reviews', 'reviews.csv', reviews()), server.import('things', 'things.zip', things())])
+  await Promise.all([server.train('shapes-network', SHAPES), server.train('mood', MOOD), server.train('finder', FINDER)])
   await server.api('POST', '/principals', { body: { name: 'lin', role: 'scientist' } })
   await server.api('POST', '/principals', { body: { name: 'scoring-service', role: 'viewer' } })
   await server.api('POST', '/keys', { body: { principal: 'scoring-service', note: 'production', expires_in_days: 10 } })
@@ -40,9 +41,11 @@ export function pages(server) {
     'model.version': '/models/credit-scorecard/1',
     'model.trees': '/models/credit-trees/1',
     'model.classes': '/models/shapes-network/1',
+    'model.boxes': '/models/finder/1',
     'model.texts': '/models/mood/1',
     'model.try': '/models/credit-scorecard/try',
     'model.try.picture': '/models/shapes-network/try?version=1',
+    'model.try.boxes': '/models/finder/try?version=1',
     'model.try.text': '/models/mood/try?version=1',
     'compare': '/compare?versions=credit-scorecard:1,credit-trees:1',
     'audit': '/audit',

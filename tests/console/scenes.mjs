@@ -119,6 +119,7 @@ export function scenes(server) {
       await page.locator('[data-input=image] input[type=file]').setInputFiles({ name: 'fake.png', mimeType: 'image/png', buffer: Buffer.from('no picture') })
       await page.locator('form button[type=submit]').click()
     }],
+    'try.boxes': ['/models/finder/try?version=1', click('form button[type=submit]')],
     'try.text': ['/models/mood/try?version=1', click('form button[type=submit]')],
     'try.regression': ['/models/amount-linear/try?version=1', click('form button[type=submit]')],
     'try.nothing': ['/models/amount-linear/try'],

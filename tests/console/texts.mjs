@@ -31,3 +31,16 @@ encode = "tfidf"
 [algorithm]
 name = "logistic_regression"
 `
+
+export const WORDS = `dataset = "reviews"
+task = "embedding"
+keep = ["text"]
+
+[preprocessing.columns.text]
+encode = "sequence"
+
+[algorithm]
+name = "skip_gram"
+dimensions = 16
+epochs = 10
+`

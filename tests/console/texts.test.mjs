@@ -1,13 +1,14 @@
-// Long texts in the browser: their profile, a text that is typed and answered, the mistakes.
+// Long texts in the browser: their profile, a text that is typed and answered, the mistakes; neighbours of a word.
 import assert from 'node:assert/strict'
 import { settled } from './browser.mjs'
-import { MOOD, reviews } from './texts.mjs'
+import { MOOD, reviews, WORDS } from './texts.mjs'
 import { errand, world } from './world.mjs'
 
 const shared = world(async (server) => {
   await server.import('reviews', 'reviews.csv', reviews())
   await server.train('mood', MOOD)
   await server.api('POST', '/models/mood/deploy', { body: { version: 1, reason: 'first' } })
+  await server.train('words', WORDS)
 })
 
 errand('the profile of a text says lengths, scripts, words and what repeats', shared, async ({ page, server }) => {
@@ -44,3 +45,27 @@ errand('the mistakes of a text model are shown with the beginning of their texts
   assert.equal(await page.locator('[data-mistake]').count(), Math.min(12, mistakes.length))
   await page.locator(`[data-mistake="${mistakes[0].row}"]`).getByText(mistakes[0].text).waitFor()
 })
+
+errand(
+  'a word is asked for its neighbours, and a neighbour for its own',
+  shared,
+  async ({ page, server }) => {
+    await page.goto('/models/words/1')
+    await settled(page)
+    const listed = async (word) => (await server.api('GET', `/models/words:1/neighbours?word=${word}`)).neighbours.map((one) => one.word)
+    const shown = () => page.locator('[data-neighbour]').evaluateAll((all) => all.map((one) => one.dataset.neighbour))
+    await page.getByLabel('Word', { exact: true }).fill('Wonderful')
+    await page.getByRole('button', { name: 'Show neighbours' }).click()
+    await page.getByRole('list', { name: 'Words nearest to Wonderful' }).waitFor()
+    const near = await listed('wonderful')
+    assert.equal(near.length, 10)
+    assert.deepEqual(await shown(), near)
+    await page.getByRole('button', { name: near[0], exact: true }).click()
+    await page.getByRole('list', { name: `Words nearest to ${near[0]}` }).waitFor()
+    assert.deepEqual(await shown(), await listed(near[0]))
+    await page.getByLabel('Word', { exact: true }).fill('wondreful')
+    await page.getByRole('button', { name: 'Show neighbours' }).click()
+    await page.getByRole('alert').getByText('did you mean `wonderful`?').waitFor()
+  },
+  { expected: ['404 GET /api/v1/models/words%3A1/neighbours'] },
+)

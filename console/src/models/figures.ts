@@ -4,11 +4,13 @@ import { told } from '../lib/told.ts'
 import type { Evaluation, Metric } from '../lib/types.ts'
 
 const ORDER = [
+  'map_50_95', 'map_50',
   'roc_auc', 'pr_auc', 'ks', 'gini', 'log_loss', 'brier', 'accuracy', 'top_5_accuracy', 'macro_f1', 'weighted_f1',
   'precision', 'recall', 'f1',
   'rmse', 'mae', 'mape', 'r2',
+  'loss', 'coverage',
 ]
-const SMALLER_IS_BETTER = new Set(['log_loss', 'brier', 'rmse', 'mae', 'mape'])
+const SMALLER_IS_BETTER = new Set(['log_loss', 'brier', 'rmse', 'mae', 'mape', 'loss'])
 
 /// The metrics that an evaluation holds: the one that versions are chosen by first, then the usual order.
 export function metricNames(evaluations: Evaluation[]): string[] {

@@ -6,8 +6,10 @@ const TRAINING = /^train/i
 const TEST = /^(test|holdout|hold-out)/i
 const OTHER = /^(valid|dev|eval)/i
 
-/// The column to predict: one with a telling name, else the last one that a model can predict.
+/// The column to predict: that of the boxes where pictures have some, one with a telling name, else the last one that a model can predict.
 export function likelyTarget(columns: ColumnSchema[], profile: Profile | undefined): string | undefined {
+  const boxes = columns.find((column) => column.type === 'boxes' && (column.categories?.length ?? 0) > 0)
+  if (boxes) return boxes.name
   const named = columns.find((column) => TARGET_NAMES.test(column.name))
   if (named) return named.name
   return columns.findLast((column) => isPredictable(column, profile?.columns.find((one) => one.name === column.name)))?.name
@@ -33,7 +35,7 @@ export function splitColumns(columns: ColumnSchema[]): string[] {
 /// The two values of a target, the rarer one first, which is the positive one unless someone says otherwise.
 export function classes(target: string, profile: Profile | undefined): string[] {
   const column = profile?.columns.find((one) => one.name === target)
-  if (!column || column.distinct !== 2) return []
+  if (!column || column.distinct !== 2 || column.type === 'boxes') return []
   return [...column.frequent].sort((a, b) => a.count - b.count).map((one) => one.value)
 }
 

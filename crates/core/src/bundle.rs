@@ -4,14 +4,14 @@
 //! | --- | --- |
 //! | `meuse.json` | the [`Manifest`] |
 //! | `prep.json` | fitted preprocessing (crate `prep`) |
-//! | `model.onnx` | input `features` f32 \[rows, width\] (\[1, width\] where rows must be computed one by one) and, where texts become terms, `terms` i64 \[rows, most\] and `term_values` f32 \[rows, most\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\]; for several classes both \[rows, classes\] |
+//! | `model.onnx` | input `features` f32 \[rows, width\] (\[1, width\] where rows must be computed one by one) and, where texts become terms, `terms` i64 \[rows, most\] and `term_values` f32 \[rows, most\]; outputs `raw_score` f32 \[rows, 1\] and, for a binary task, `probability` f32 \[rows, 1\]; for several classes both \[rows, classes\]; for a detection `raw_score` \[rows, (labels + 4) · cells\], see [`Detector`]; of an embedding `raw_score` f32 \[rows, dimensions\] from the constant `vectors` f32 \[ids, dimensions\] |
 //! | `evaluation.json` | the [`crate::evaluation::Evaluation`] |
 //! | `explain.json` | the [`Explanation`]: points table, coefficients, split gains |
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::job::DatasetIdentity;
+use crate::job::{DatasetIdentity, StartedFrom};
 use crate::schema::ColumnType;
 use crate::time::Micros;
 
@@ -40,6 +40,8 @@ pub const TERM_VALUES: &str = "term_values";
 pub const RAW_SCORE: &str = "raw_score";
 /// The name of the ONNX graph's probability output, for a binary task.
 pub const PROBABILITY: &str = "probability";
+/// The name of an embedding's constant in the ONNX graph: a row of 32-bit floats for each word id, row 0 for padding.
+pub const VECTORS: &str = "vectors";
 
 /// What a bundle is: `meuse.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -57,17 +59,23 @@ pub struct Manifest {
     /// Columns of the dataset that the model does not use. A caller may give them; they change nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
-    /// The column that was learnt.
+    /// The column that was learnt; empty for an embedding, which has none.
     pub target: String,
-    /// For a binary task, the two labels: negative, positive; for several classes all of them, in the order of the
-    /// model's outputs.
+    /// For a binary task, the two labels: negative, positive; for several classes, and for a detection, all of
+    /// them, in the order of the model's outputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<String>>,
     /// For a binary task: at or above this probability the label is the positive one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// For a detection: how raw scores become boxes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector: Option<Detector>,
     /// Width of the matrix that preprocessing emits, terms of texts included.
     pub features: u32,
+    /// For an embedding, which vectors it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vectors: Option<VectorTable>,
     /// Columns that the training left out, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
@@ -76,6 +84,34 @@ pub struct Manifest {
     pub notes: Vec<String>,
     /// Where it came from.
     pub lineage: Lineage,
+}
+
+/// How the raw scores of a detection become boxes. `raw_score` holds of each picture, channel after channel, a grid of
+/// cells: for each label the log-odds that the middle of such a thing is there, then the logarithms of how far the box
+/// reaches left, up, right and down of the cell's middle, in units of two cells. A class's score is the probability of
+/// its log-odds. Boxes of one class that overlap by more than `iou_threshold` with one of a higher score are left out
+/// (non-maximum suppression).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Detector {
+    /// Rows of cells.
+    pub rows: u32,
+    /// Cells of a row.
+    pub columns: u32,
+    /// Boxes of a lower score are not told.
+    pub score_threshold: f64,
+    /// The most that two boxes of one class share: intersection over union.
+    pub iou_threshold: f64,
+    /// The most boxes of one picture.
+    pub most_boxes: u32,
+}
+
+/// The vectors of an embedding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct VectorTable {
+    /// How many words have one.
+    pub words: u32,
+    /// Numbers of one.
+    pub dimensions: u32,
 }
 
 /// How a bundle is run.
@@ -96,6 +132,10 @@ pub enum Task {
     Multiclass,
     /// A number.
     Regression,
+    /// Where things are in a picture, and what they are.
+    Detection,
+    /// Nothing: words become vectors, by the company they keep.
+    Embedding,
 }
 
 impl Task {
@@ -105,6 +145,8 @@ impl Task {
             Self::Binary => "binary",
             Self::Multiclass => "multiclass",
             Self::Regression => "regression",
+            Self::Detection => "detection",
+            Self::Embedding => "embedding",
         }
     }
 }
@@ -146,6 +188,9 @@ pub struct LeftOut {
 pub struct Lineage {
     /// The dataset version.
     pub dataset: DatasetIdentity,
+    /// The versions of models whose word vectors it began with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub started_from: Vec<StartedFrom>,
     /// The recipe as its author wrote it.
     pub recipe: String,
     /// SHA-256 of `recipe`, hexadecimal.

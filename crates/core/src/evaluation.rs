@@ -31,6 +31,9 @@ pub struct Evaluation {
     /// Counts and figures of each class on the test part, for a task of several classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<Classes>,
+    /// Figures of each class on the test part, for a detection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<Detected>,
     /// Test rows that were told wrongly with the most confidence, most confident first; where people can look at the
     /// inputs, as at pictures and texts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -119,6 +122,34 @@ pub struct ClassFigures {
     pub recall: Option<f64>,
     /// Harmonic mean of both; absent when the class has no row and was never told.
     pub f1: Option<f64>,
+}
+
+/// What became of the boxes of each class on the test part.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Detected {
+    /// The score from which on boxes are told; precision and recall are those of boxes that are told.
+    pub score_threshold: f64,
+    /// The figures of each class, in the order of the model's outputs.
+    pub figures: Vec<BoxFigures>,
+}
+
+/// The figures of the boxes of one class.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BoxFigures {
+    /// The class.
+    pub label: String,
+    /// Its true boxes, crowds apart.
+    pub support: u64,
+    /// Its boxes that were told.
+    pub told: u64,
+    /// Average precision, the mean over the overlaps 0.5, 0.55 … 0.95; absent when it has no true box.
+    pub ap_50_95: Option<f64>,
+    /// Average precision at an overlap of 0.5; absent when it has no true box.
+    pub ap_50: Option<f64>,
+    /// Share of its boxes told that overlap by half or more with a true one; absent when none was told.
+    pub precision: Option<f64>,
+    /// Share of its true boxes that were told; absent when it has none.
+    pub recall: Option<f64>,
 }
 
 /// A row that was told wrongly.

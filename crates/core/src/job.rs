@@ -83,6 +83,9 @@ pub struct Limits {
 pub struct ImportSpec {
     /// The uploaded file.
     pub source: PathBuf,
+    /// The byte of that file, from 0, at which the upload begins.
+    #[serde(default)]
+    pub begins_at: u64,
     /// How to read it.
     pub options: ImportOptions,
     /// What the job may use.
@@ -117,6 +120,8 @@ pub enum FileFormat {
     Parquet,
     /// Pictures: a zip or tar of them, or IDX. An export is the file that was imported.
     Images,
+    /// Texts: a zip or tar of `.txt` files, a folder per class. It becomes a table.
+    Texts,
     /// JSON lines: one object per line, its fields are the columns.
     Jsonl,
 }
@@ -166,8 +171,43 @@ pub struct TrainSpec {
     /// The folder of pretrained weights that recipes name files of.
     #[serde(default)]
     pub pretrained: PathBuf,
+    /// The word vectors that embeddings of the recipe begin with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<StartingWords>,
     /// What the job may use.
     pub limits: Limits,
+}
+
+/// A model of word vectors that a recipe names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartingWords {
+    /// As the recipe names it.
+    pub reference: String,
+    /// Which version that was when the job was queued.
+    pub version: StartedFrom,
+    /// Its words: the `prep.json` of its bundle.
+    pub prep: PathBuf,
+    /// Its vectors: the `model.onnx` of its bundle.
+    pub model: PathBuf,
+}
+
+impl StartingWords {
+    /// The same files, from within this folder.
+    #[must_use]
+    pub fn within(&self, folder: &Path) -> Self {
+        Self { prep: folder.join(&self.prep), model: folder.join(&self.model), ..self.clone() }
+    }
+}
+
+/// A model version that another one began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StartedFrom {
+    /// The model's name.
+    pub model: String,
+    /// The version's number.
+    pub version: u32,
+    /// SHA-256 over its files' names and hashes, hexadecimal.
+    pub digest: String,
 }
 
 /// The pictures of a dataset version.

@@ -123,6 +123,14 @@ pub struct LabelledBox {
     /// Left, top, width, height, in pixels: COCO's `bbox`.
     #[serde(rename = "box")]
     pub area: [f64; 4],
+    /// Whether it is around many of them at once, which counts for nobody: COCO's `iscrowd`.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub crowd: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// The beginning of a list.
@@ -397,7 +405,7 @@ mod tests {
         assert_eq!((list.rows(), list.path(&first), list.path(&second)), (2, "a/ä.png", "b.png"));
         assert_eq!((list.label(&first), list.label(&second), second.duplicate_of), (None, Some("cat"), Some(0)));
         assert_eq!((first.offset, first.length, first.format), (1 << 40, 7, PictureFormat::Webp));
-        assert_eq!(list.boxes(&first), [LabelledBox { label: "cat".into(), area: [1.0, 2.0, 3.0, 4.5] }]);
+        assert_eq!(list.boxes(&first), [LabelledBox { label: "cat".into(), area: [1.0, 2.0, 3.0, 4.5], crowd: false }]);
         assert!(list.record(2).is_none());
         for length in 0..bytes.len() {
             assert!(List::parse(bytes[..length].to_vec()).is_err(), "cut to {length} bytes");

@@ -21,12 +21,15 @@ pub enum ColumnType {
     Timestamp,
     /// A picture, of which the table holds the path in the archive that it came in.
     Image,
+    /// The boxes around things in a picture, with what each thing is: JSON of a list of `{"label", "box"}`.
+    Boxes,
 }
 
 impl ColumnType {
-    /// Whether a model sees this column as a number; it sees texts as categories, and pictures as pictures.
+    /// Whether a model sees this column as a number; it sees texts as categories, pictures as pictures, and
+    /// boxes not at all: they are only learnt.
     pub fn is_numeric(self) -> bool {
-        !matches!(self, Self::Text | Self::Image)
+        !matches!(self, Self::Text | Self::Image | Self::Boxes)
     }
 
     /// The word for it in messages and files.
@@ -39,6 +42,7 @@ impl ColumnType {
             Self::Date => "date",
             Self::Timestamp => "timestamp",
             Self::Image => "image",
+            Self::Boxes => "boxes",
         }
     }
 }
@@ -53,7 +57,8 @@ pub struct ColumnSchema {
     pub column_type: ColumnType,
     /// Whether any cell is missing.
     pub nullable: bool,
-    /// All distinct values in ascending order, for text columns with at most [`MAX_CATEGORIES`] of them.
+    /// All distinct values in ascending order, for text columns with at most [`MAX_CATEGORIES`] of them; of a column of
+    /// boxes, what the things in them are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub categories: Option<Vec<String>>,
 }

@@ -11,6 +11,7 @@ mod images;
 mod import;
 mod profile;
 mod read;
+mod texts;
 
 use meuse_core::events::Level;
 

@@ -1,5 +1,7 @@
 //! A dataset version as a table in memory, as preprocessing takes it.
 
+mod ours;
+
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -16,6 +18,11 @@ use crate::{Error, database};
 /// since 1970) and booleans become floats with NaN for missing, texts become codes in order of first appearance.
 /// Pictures are opened, and read when they are needed.
 pub fn read_table(data: &Path, schema: &Schema, media: Option<&MediaFiles>, limits: Limits) -> Result<Table, Error> {
+    if media.is_none()
+        && let Some(table) = ours::read(data, schema, limits.threads.max(1))?
+    {
+        return Ok(table);
+    }
     let pictures = media.map(PackedPictures::open).transpose()?.map(Arc::new);
     let beside = data.parent().unwrap_or(data);
     let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
@@ -45,7 +52,7 @@ fn expression(column: &ColumnSchema) -> String {
         ColumnType::Boolean => format!("{name}::TINYINT::DOUBLE"),
         ColumnType::Date => format!("({name} - DATE '1970-01-01')::DOUBLE"),
         ColumnType::Timestamp => format!("epoch_us({name}) / 86400e6::DOUBLE"),
-        ColumnType::Text => format!("{name}::VARCHAR"),
+        ColumnType::Text | ColumnType::Boxes => format!("{name}::VARCHAR"),
         // Its path is not needed: the list knows it by row.
         ColumnType::Image => "0::DOUBLE".to_owned(),
     }
@@ -61,7 +68,9 @@ enum Reader {
 impl Reader {
     fn new(column: &ColumnSchema, pictures: Option<&Arc<PackedPictures>>) -> Result<Self, Error> {
         Ok(match column.column_type {
-            ColumnType::Text => Self::Texts { codes: Vec::new(), dictionary: Vec::new(), known: HashMap::new() },
+            ColumnType::Text | ColumnType::Boxes => {
+                Self::Texts { codes: Vec::new(), dictionary: Vec::new(), known: HashMap::new() }
+            }
             ColumnType::Image => {
                 let hint = "import the pictures again";
                 let files = pictures.ok_or_else(|| {

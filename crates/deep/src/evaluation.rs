@@ -24,15 +24,25 @@ pub(crate) fn batch(graph: &Graph) -> usize {
 /// # Errors
 /// The one of a row that cannot be read.
 pub fn outputs(graph: &Graph, weights: &Weights, rows: &dyn Rows, loaders: usize) -> Result<Vec<f32>, Error> {
+    let mut all = Vec::with_capacity(rows.count() * graph.outputs());
+    for_each_output(graph, weights, rows, loaders, |_, output| all.extend(numbers_of(output)))?;
+    Ok(all)
+}
+
+/// Calls `work` with some rows and their outputs, until all have been there.
+pub(crate) fn for_each_output(
+    graph: &Graph,
+    weights: &Weights,
+    rows: &dyn Rows,
+    loaders: usize,
+    mut work: impl FnMut(&[u32], &Tensor),
+) -> Result<(), Error> {
     let order: Vec<u32> = (0..rows.count() as u32).collect();
     let width = graph.width();
     let plan = Plan { width, batch: batch(graph), epoch: None, threads: loaders };
-    let mut all = Vec::with_capacity(order.len() * graph.outputs());
     for_each_batch(rows, &order, plan, |batch| {
-        let count = batch.rows.len();
-        let x = Tensor::from_slice(&batch.numbers).reshape([count as i64, width as i64]);
-        all.extend(no_grad(|| numbers_of(&forward(graph, weights, &x, None))));
+        let x = Tensor::from_slice(&batch.numbers).reshape([batch.rows.len() as i64, width as i64]);
+        no_grad(|| work(batch.rows, &forward(graph, weights, &x, None)));
         Ok(())
-    })?;
-    Ok(all)
+    })
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 use meuse_child::EventLog;
 use meuse_core::bundle::{Explanation, Task};
 use meuse_core::events::{EventKind, Level};
+use meuse_core::job::StartingWords;
 use meuse_core::recipe::network::{Graph, Network};
 use meuse_core::table::Matrix;
 use meuse_deep::{
-    Fit, LIBTORCH_VERSION, Samples, Scale, Weights, checkpoint, fingerprint, fit, onnx, outputs, pretrained,
+    Fit, LIBTORCH_VERSION, Samples, Scale, Weights, checkpoint, fingerprint, fit, onnx, outputs, pretrained, words,
 };
 use meuse_train::{Error, Learnt, Model, NetworkContext, NetworkLearner, NetworkModel, Watch};
 
@@ -25,6 +26,8 @@ pub(crate) struct Learner<'a> {
     pub(crate) folder: &'a Path,
     /// Where files of pretrained weights are.
     pub(crate) pretrained: &'a Path,
+    /// Word vectors that embeddings begin with.
+    pub(crate) words: &'a [StartingWords],
 }
 
 impl NetworkLearner for Learner<'_> {
@@ -42,13 +45,15 @@ impl NetworkLearner for Learner<'_> {
         }
         // A network learns numbers of the size of 1 best: those of a regression are brought to it, and back.
         let scale = match context.task {
-            Task::Binary | Task::Multiclass => Scale::NONE,
+            Task::Binary | Task::Multiclass | Task::Detection | Task::Embedding => Scale::NONE,
             Task::Regression => Scale::of(context.training.y),
         };
         let targets = |y: &[f64]| -> Vec<f32> { y.iter().map(|value| scale.shrink(*value) as f32).collect() };
         let y = targets(context.training.y);
         let validation_y = context.validation.map(|sample| targets(sample.y));
-        let start = pretrained::start(&graph, self.pretrained).map_err(of_deep)?;
+        let mut start = pretrained::start(&graph, self.pretrained).map_err(of_deep)?;
+        let (words, begun) = words::start(&graph, context.seed, context.fitted, self.words).map_err(of_deep)?;
+        start.extend(words);
         let mut wanted = Fit {
             network,
             graph: &graph,
@@ -70,7 +75,7 @@ impl NetworkLearner for Learner<'_> {
         let file = self.folder.join(format!("{}.{}", &fingerprint(&wanted)[..16], checkpoint::FILE));
         wanted.checkpoint = Some(&file);
         let fitted = fit(&wanted).map_err(of_deep)?;
-        let notes = [vec![format!("{} epochs of training", fitted.epochs)], fitted.notes].concat();
+        let notes = [begun, vec![format!("{} epochs of training", fitted.epochs)], fitted.notes].concat();
         let model = LearntNetwork { graph, weights: fitted.weights, scale };
         Ok(Learnt {
             model: Model::Network(Box::new(model)),
@@ -102,6 +107,10 @@ impl NetworkModel for LearntNetwork {
     fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error> {
         let own = outputs(&self.graph, &self.weights, x, 1).map_err(of_deep)?;
         Ok(own.into_iter().map(|value| self.scale.grow(f64::from(value))).collect())
+    }
+
+    fn grid(&self) -> Option<[usize; 2]> {
+        self.graph.grid().map(|[_, rows, columns]| [rows, columns])
     }
 
     fn to_onnx(&self) -> Result<Vec<u8>, Error> {

@@ -8,6 +8,7 @@
 //! memory, and that ends the process that trains, as running out of memory does anyway.
 
 pub mod checkpoint;
+mod detection;
 mod error;
 mod evaluation;
 mod folded;
@@ -22,6 +23,7 @@ mod scale;
 pub mod tensors_file;
 mod trainer;
 mod weights;
+pub mod words;
 
 pub use error::Error;
 pub use evaluation::outputs;

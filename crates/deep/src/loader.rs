@@ -4,6 +4,8 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Builder;
 
+use meuse_prep::boxes::TrueBox;
+
 use crate::Error;
 
 /// Batches that each thread makes ahead.
@@ -20,6 +22,11 @@ pub trait Rows: Sync {
     /// # Errors
     /// Why the row cannot be read; the training ends with it.
     fn fill(&self, row: u32, epoch: Option<u64>, numbers: &mut [f32]) -> Result<(), Error>;
+
+    /// The true boxes of a row, for a detection; in an epoch where [`Rows::fill`] has moved them.
+    fn boxes(&self, _row: u32, _epoch: Option<u64>) -> Vec<TrueBox> {
+        Vec::new()
+    }
 }
 
 /// Rows and what is to be learnt of each: a class from 0, 0 or 1, or a number.
@@ -56,6 +63,10 @@ impl Rows for meuse_prep::TrainingRows<'_> {
             }
             other => Error::input("", other.to_string(), "train again with the programs of one release"),
         })
+    }
+
+    fn boxes(&self, row: u32, epoch: Option<u64>) -> Vec<TrueBox> {
+        Self::boxes(self, row, epoch)
     }
 }
 

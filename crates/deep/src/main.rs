@@ -31,6 +31,7 @@ fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Resul
     spec.data = folder.join(&spec.data);
     spec.media = spec.media.map(|media| media.within(folder));
     spec.native = folder.join(&spec.native);
+    spec.words = spec.words.iter().map(|words| words.within(folder)).collect();
     meuse_data::require_version().map_err(of_data)?;
     meuse_deep::set_threads(spec.limits.threads.max(1));
     take_over(folder);
@@ -62,7 +63,7 @@ fn train(folder: &Path, spec: &TrainSpec, out: &Path, events: &EventLog) -> Resu
     events.progress("read data", 0, 0);
     let table = meuse_data::read_table(&spec.data, &spec.schema, spec.media.as_ref(), spec.limits).map_err(of_data)?;
     events.progress("read data", table.rows as u64, table.rows as u64);
-    let learner = Learner { folder, pretrained: &spec.pretrained };
+    let learner = Learner { folder, pretrained: &spec.pretrained, words: &spec.words };
     let trained = meuse_train::train_with(spec, &table, &Told(events), out, Some(&learner));
     trained.map_err(|error| match error.failure() {
         Some(failure) => Ended::Failed(failure),

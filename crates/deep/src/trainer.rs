@@ -11,6 +11,7 @@ use std::path::Path;
 use meuse_core::events::Level;
 use meuse_core::recipe::ClassWeight;
 use meuse_core::recipe::network::{Graph, Loss, Network};
+use meuse_prep::boxes::TrueBox;
 use meuse_prep::image::mix_up_weight;
 use meuse_train::Watch;
 use sha2::{Digest, Sha256};
@@ -22,7 +23,7 @@ use crate::initialise::Chance;
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
 use crate::optimizer::{Optimizer, joined};
 use crate::weights::{Weights, not_finite, numbers_of};
-use crate::{Error, evaluation};
+use crate::{Error, detection, evaluation};
 
 /// The streams of dropout, one for each step, begin here; those of orders and parameters are below.
 const STEP_STREAMS: u64 = 1 << 50;
@@ -267,6 +268,11 @@ impl<'a> Run<'a> {
         let smoothing = fit.network.label_smoothing;
         let of = |targets: &[f32]| loss(fit.loss, &output, targets, self.class_weights.as_ref(), smoothing);
         let loss = match mixed {
+            _ if fit.loss == Loss::Boxes => {
+                let epoch = Some(self.epoch());
+                let truth: Vec<_> = batch.rows.iter().map(|row| fit.training.rows.boxes(*row, epoch)).collect();
+                detection::loss(fit.graph, &output, &truth)
+            }
             Some(share) => {
                 let mut others = targets.clone();
                 others.rotate_right(1);
@@ -305,18 +311,34 @@ impl<'a> Run<'a> {
         (self.state.loss_sum, self.state.loss_rows) = (0.0, 0);
         fit.watch.metric("loss", "training", epoch, mean);
         if let Some(validation) = fit.validation {
-            let outputs = evaluation::outputs(fit.graph, &self.weights, validation.rows, fit.loaders)?;
-            let value = mean_loss(fit.loss, &outputs, validation.targets);
+            let (value, accuracy) = self.measure(validation)?;
             if !value.is_finite() {
                 return Err(self.diverged(self.state.step, epoch));
             }
             fit.watch.metric("loss", "validation", epoch, value);
-            if let Some(accuracy) = accuracy(fit.loss, &outputs, validation.targets) {
+            if let Some(accuracy) = accuracy {
                 fit.watch.metric("accuracy", "validation", epoch, accuracy);
             }
             self.remember(epoch, value);
         }
         self.keep()
+    }
+
+    /// The loss of rows that are not learnt from, and the share that is told rightly.
+    fn measure(&self, samples: Samples) -> Result<(f64, Option<f64>), Error> {
+        let fit = self.fit;
+        if fit.loss != Loss::Boxes {
+            let outputs = evaluation::outputs(fit.graph, &self.weights, samples.rows, fit.loaders)?;
+            let value = mean_loss(fit.loss, &outputs, samples.targets);
+            return Ok((value, accuracy(fit.loss, &outputs, samples.targets)));
+        }
+        let (mut sum, mut count) = (0.0, 0);
+        evaluation::for_each_output(fit.graph, &self.weights, samples.rows, fit.loaders, |rows, output| {
+            let truth: Vec<_> = rows.iter().map(|row| samples.rows.boxes(*row, None)).collect();
+            sum += detection::loss(fit.graph, output, &truth).double_value(&[]) * rows.len() as f64;
+            count += rows.len();
+        })?;
+        Ok((sum / f64::from(count.max(1) as u32), None))
     }
 
     /// Compares a validation loss with the best one.
@@ -382,7 +404,7 @@ impl<'a> Run<'a> {
 
 /// rows / (classes · rows of the class), where the recipe wants every class to weigh the same.
 fn class_weights(fit: &Fit) -> Result<Option<Tensor>, Error> {
-    if fit.network.class_weight == ClassWeight::None || fit.loss == Loss::MeanSquaredError {
+    if fit.network.class_weight == ClassWeight::None || matches!(fit.loss, Loss::MeanSquaredError | Loss::Boxes) {
         return Ok(None);
     }
     let classes = if fit.loss == Loss::CrossEntropy { fit.graph.outputs() } else { 2 };
@@ -411,7 +433,8 @@ fn loss(loss: Loss, output: &Tensor, targets: &[f32], weights: Option<&Tensor>, 
             let none: Option<Tensor> = None;
             output.squeeze_dim(1).binary_cross_entropy_with_logits(&targets, weight, none, Reduction::Mean)
         }
-        Loss::MeanSquaredError => output.squeeze_dim(1).mse_loss(&targets, Reduction::Mean),
+        // Boxes have a loss of their own, and no number to be compared with.
+        Loss::MeanSquaredError | Loss::Boxes => output.squeeze_dim(1).mse_loss(&targets, Reduction::Mean),
     }
 }
 
@@ -454,6 +477,9 @@ pub fn fingerprint(fit: &Fit) -> String {
         for target in samples.targets {
             hash.update(target.to_le_bytes());
         }
+        for edge in (0..samples.rows.count() as u32).flat_map(|row| samples.rows.boxes(row, None)).flat_map(of_box) {
+            hash.update(edge.to_le_bytes());
+        }
         // The first rows stand for all of them: a dataset version never changes.
         let mut numbers = vec![0.0; fit.graph.width()];
         for row in 0..samples.rows.count().min(4) as u32 {
@@ -473,6 +499,12 @@ fn with_reason(error: &Error) -> String {
         Error::File { source, .. } => format!("{error}: {source}"),
         other => other.to_string(),
     }
+}
+
+/// What tells a box from others.
+fn of_box(one: TrueBox) -> [f64; 6] {
+    let [left, top, right, bottom] = one.edges;
+    [left, top, right, bottom, f64::from(one.class), f64::from(u8::from(one.crowd))]
 }
 
 /// Two digits for each byte.

@@ -1,13 +1,15 @@
 //! Runs a bundle's `model.onnx`: a matrix in, scores out, by ONNX Runtime.
 //!
 //! [`init`] loads the library once per process, [`Session::open`] a model, [`Session::scores`] answers, from as many
-//! threads at once as there are callers. What a value means before it is a matrix is `prep`'s business; queues and
+//! threads at once as there are callers; [`constant`] reads numbers of a model without running it. What a value means before it is a matrix is `prep`'s business; queues and
 //! limits are `app`'s.
 
+mod constant;
 mod library;
 mod run;
 mod session;
 
+pub use constant::constant;
 pub use library::{init, library_version};
 pub use session::{Scores, Session};
 

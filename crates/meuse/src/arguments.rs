@@ -289,6 +289,8 @@ pub(crate) enum Format {
     Parquet,
     /// Pictures: a folder, zip or tar of them, or IDX; an export is the file that was imported.
     Images,
+    /// Texts: a folder, zip or tar of .txt files, a folder per class, for imports.
+    Texts,
     /// JSON lines, for imports.
     Jsonl,
 }
@@ -421,6 +423,24 @@ pub(crate) enum Models {
         model: String,
         /// The alias.
         alias: String,
+    },
+    /// Show the words nearest to a word, by the word vectors of an embedding.
+    #[command(after_help = "Examples:\n  meuse models neighbours words:1 awful\n  \
+        meuse models neighbours words king --minus man --plus woman --count 5")]
+    Neighbours {
+        /// `words` (what is deployed), `words:1`, `words@champion`
+        model: String,
+        /// The word.
+        word: String,
+        /// A word that is added to it; several by repeating it.
+        #[arg(long, value_name = "WORD")]
+        plus: Vec<String>,
+        /// A word that is taken away from it; several by repeating it.
+        #[arg(long, value_name = "WORD")]
+        minus: Vec<String>,
+        /// How many neighbours.
+        #[arg(long, default_value_t = 10)]
+        count: u32,
     },
     /// Delete a version (`credit:1`) or a model with all its versions (`credit`); not while one is serving.
     #[command(after_help = "Example:\n  meuse models delete credit-trees:2")]

@@ -6,6 +6,7 @@
 //! pictures. Nothing here reads a file, waits, or knows an algorithm.
 
 mod binning;
+pub mod boxes;
 mod fit;
 mod fitted;
 pub mod image;

@@ -9,6 +9,7 @@ use meuse_core::recipe::{Augmentation, Plan, Treatment};
 use meuse_core::table::Table;
 
 use crate::Error;
+use crate::boxes::TrueBox;
 use crate::fitted::{Fitted, Step};
 use crate::image::{Drawn, Picture, Random};
 use crate::transform::{Source, Target, write_ids, write_tokens};
@@ -22,6 +23,7 @@ pub struct TrainingRows<'a> {
     augmentations: BTreeMap<&'a str, &'a Augmentation>,
     token_drops: BTreeMap<&'a str, f64>,
     kept: Kept,
+    boxes: Vec<Vec<TrueBox>>,
 }
 
 impl std::fmt::Debug for TrainingRows<'_> {
@@ -71,7 +73,31 @@ impl<'a> TrainingRows<'a> {
         let pictures = (0..places).map(|_| OnceLock::new()).collect();
         let kept = Kept { pictures, room: AtomicUsize::new(room) };
         let sources = fitted.sources(table)?;
-        Ok(Self { sources, rows, width: fitted.width(), seed, augmentations, token_drops, kept })
+        Ok(Self { sources, rows, width: fitted.width(), seed, augmentations, token_drops, kept, boxes: Vec::new() })
+    }
+
+    /// With the true boxes of each row.
+    #[must_use]
+    pub fn with_boxes(mut self, boxes: Vec<Vec<TrueBox>>) -> Self {
+        self.boxes = boxes;
+        self
+    }
+
+    /// The true boxes of the `index`-th row; in an epoch, where chance moves them. One of which less than a quarter is
+    /// left in the picture is not there any more.
+    pub fn boxes(&self, index: u32, epoch: Option<u64>) -> Vec<TrueBox> {
+        let Some(boxes) = self.boxes.get(index as usize) else { return Vec::new() };
+        let picture = self.sources.iter().find_map(|source| match &source.fitted.step {
+            Step::Picture { steps } => Some((steps, self.augmentations.get(source.fitted.name.as_str())?)),
+            _ => None,
+        });
+        let (Some((steps, augmentation)), Some(epoch)) = (picture, epoch) else { return boxes.clone() };
+        let Ok(shape) = steps.shape() else { return boxes.clone() };
+        let drawn = Drawn::new(augmentation, self.seed, epoch, u64::from(self.rows[index as usize]));
+        boxes
+            .iter()
+            .filter_map(|one| one.moved(|place| drawn.moved(place, [shape.width, shape.height]), shape))
+            .collect()
     }
 
     /// How many rows there are.
@@ -100,7 +126,7 @@ impl<'a> TrainingRows<'a> {
                     let augmentation = self.augmentations.get(name).zip(epoch);
                     self.kept.with(
                         index,
-                        || source.picture(steps, row),
+                        || source.picture(steps, row).map(|(picture, _)| picture),
                         |picture| match augmentation {
                             Some((augmentation, epoch)) => {
                                 let drawn = Drawn::new(augmentation, self.seed, epoch, row as u64);

@@ -22,6 +22,8 @@ pub struct Transformed {
     pub matrix: Matrix,
     /// Cells that needed a rule, by column and then by row.
     pub notes: Vec<RowNote>,
+    /// Width and height of each picture as it is to be seen, by column and then by row.
+    pub sizes: Vec<[usize; 2]>,
 }
 
 /// A cell that needed a rule.
@@ -35,6 +37,8 @@ pub struct RowNote {
 
 /// Rows that are transformed together, so that their part of the matrix stays in the processor's cache.
 const BLOCK: usize = 1024;
+/// So few rows are not worth a second thread, unless each is a picture.
+const ALONE: usize = 4 * BLOCK;
 /// A standardised number beyond this (a million times a million deviations and more) is cut, so that sums of products
 /// with weights stay finite in 32 bits.
 const STANDARDISED_LIMIT: f64 = 1e18;
@@ -46,9 +50,12 @@ impl Fitted {
     /// # Errors
     /// A column is missing or of the other type, or a cell is one that the recipe refuses.
     pub fn transform(&self, table: &Table) -> Result<Transformed, Error> {
-        let mut notes = Vec::new();
-        let matrix = self.fill(table, None, &mut |row, note| notes.push(RowNote { row, note: note.to_note() }))?;
-        Ok(Transformed { matrix, notes })
+        let (mut notes, mut sizes) = (Vec::new(), Vec::new());
+        let matrix = self.fill(table, None, &mut |row, remark| match remark {
+            Remark::Size(size) => sizes.push(size),
+            other => notes.extend(other.to_note().map(|note| RowNote { row, note })),
+        })?;
+        Ok(Transformed { matrix, notes, sizes })
     }
 
     /// The matrix of [`Fitted::transform`] alone: of a million rows nobody reads the notes.
@@ -59,12 +66,30 @@ impl Fitted {
         self.fill(table, None, &mut |_, _| {})
     }
 
-    /// The matrix of the given rows, in that order, without a copy of them in between.
+    /// The matrix of the given rows, in that order, without a copy of them in between, by so many threads.
     ///
     /// # Errors
     /// As [`Fitted::transform`]; the row of a refused cell counts in the table.
-    pub fn matrix_of(&self, table: &Table, rows: &[u32]) -> Result<Matrix, Error> {
-        self.fill(table, Some(rows), &mut |_, _| {})
+    pub fn matrix_of(&self, table: &Table, rows: &[u32], threads: usize) -> Result<Matrix, Error> {
+        if threads < 2 || rows.len() < ALONE || self.terms() > 0 {
+            return self.fill(table, Some(rows), &mut |_, _| {});
+        }
+        let sources = self.sources(table)?;
+        let width = self.width();
+        let mut matrix = Matrix::zeros(rows.len(), width);
+        let share = rows.len().div_ceil(threads);
+        let results: Vec<Result<(), Error>> = std::thread::scope(|scope| {
+            let pieces = matrix.data.chunks_mut((share * width).max(1)).zip(rows.chunks(share));
+            let workers = pieces.map(|(data, rows)| {
+                let sources = &sources;
+                scope.spawn(move || fill_rows(sources, width, Chosen::These(rows), data, &mut |_, _| {}))
+            });
+            let workers: Vec<_> = workers.collect();
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p))).collect()
+        });
+        // The first of the errors in the order of the rows, as one thread would meet it.
+        results.into_iter().collect::<Result<Vec<()>, Error>>()?;
+        Ok(matrix)
     }
 
     /// All rows, or the chosen ones.
@@ -78,22 +103,7 @@ impl Fitted {
         let width = self.width();
         let count = chosen.map_or(table.rows, <[u32]>::len);
         let mut matrix = Matrix::zeros(count, width);
-        for start in (0..count).step_by(BLOCK) {
-            let rows = start..(start + BLOCK).min(count);
-            let block = &mut matrix.data[rows.start * width..rows.end * width];
-            let mut offset = 0;
-            for source in &sources {
-                let target = Target { block: &mut *block, width, offset };
-                match chosen {
-                    None => source.encode(rows.clone(), target, told)?,
-                    Some(chosen) => {
-                        let rows = chosen[rows.clone()].iter().map(|row| *row as usize);
-                        source.encode(rows, target, told)?;
-                    }
-                }
-                offset += source.fitted.width();
-            }
-        }
+        fill_rows(&sources, width, chosen.map_or(Chosen::All(count), Chosen::These), &mut matrix.data, told)?;
         if sources.iter().any(|source| source.tfidf().is_some()) {
             let row = |index: usize| chosen.map_or(index, |chosen| chosen[index] as usize);
             matrix.sparse = Some(sparse(&sources, (0..count).map(row), told)?);
@@ -105,6 +115,45 @@ impl Fitted {
     pub(crate) fn sources<'a>(&'a self, table: &'a Table) -> Result<Vec<Source<'a>>, Error> {
         self.columns.iter().enumerate().map(|(index, fitted)| Source::new(fitted, table, index)).collect()
     }
+}
+
+/// Which rows of a table go into a matrix.
+#[derive(Clone, Copy)]
+enum Chosen<'a> {
+    /// The first so many.
+    All(usize),
+    These(&'a [u32]),
+}
+
+/// Writes the dense part of the rows into `data`, a block at a time.
+fn fill_rows(
+    sources: &[Source<'_>],
+    width: usize,
+    chosen: Chosen<'_>,
+    data: &mut [f32],
+    told: &mut dyn FnMut(usize, Remark<'_>),
+) -> Result<(), Error> {
+    let count = match chosen {
+        Chosen::All(count) => count,
+        Chosen::These(rows) => rows.len(),
+    };
+    for start in (0..count).step_by(BLOCK) {
+        let rows = start..(start + BLOCK).min(count);
+        let block = &mut data[rows.start * width..rows.end * width];
+        let mut offset = 0;
+        for source in sources {
+            let target = Target { block: &mut *block, width, offset };
+            match chosen {
+                Chosen::All(_) => source.encode(rows.clone(), target, told)?,
+                Chosen::These(chosen) => {
+                    let rows = chosen[rows.clone()].iter().map(|row| *row as usize);
+                    source.encode(rows, target, told)?;
+                }
+            }
+            offset += source.fitted.width();
+        }
+    }
+    Ok(())
 }
 
 /// The terms of the rows, column after column of long texts.
@@ -143,6 +192,8 @@ pub(crate) enum Remark<'a> {
     Unknown(&'a FittedColumn, Shown<'a>),
     NoTerms(&'a FittedColumn),
     NoWords(&'a FittedColumn),
+    /// Width and height of a picture, which is no note.
+    Size([usize; 2]),
 }
 
 /// The cell as its caller wrote it.
@@ -162,22 +213,23 @@ impl std::fmt::Display for Shown<'_> {
 }
 
 impl Remark<'_> {
-    fn to_note(self) -> Note {
+    fn to_note(self) -> Option<Note> {
         let (column, kind, reason) = match self {
+            Self::Size(_) => return None,
             Self::Missing(column) => (column, NoteKind::Missing, "missing".to_owned()),
             Self::Unknown(column, shown) => {
                 (column, NoteKind::UnknownCategory, format!("{shown} was not seen in training and counts as missing"))
             }
             Self::NoWords(column) => {
                 let message = "no word of it was seen in training: it counts as an empty text".to_owned();
-                return Note { field: column.name.clone(), kind: NoteKind::UnknownText, message };
+                return Some(Note { field: column.name.clone(), kind: NoteKind::UnknownText, message });
             }
             Self::NoTerms(column) => {
                 let message = "no term of it was seen in training: it counts as an empty text".to_owned();
-                return Note { field: column.name.clone(), kind: NoteKind::UnknownText, message };
+                return Some(Note { field: column.name.clone(), kind: NoteKind::UnknownText, message });
             }
         };
-        Note { field: column.name.clone(), kind, message: format!("{reason}: {}", column.missing_words()) }
+        Some(Note { field: column.name.clone(), kind, message: format!("{reason}: {}", column.missing_words()) })
     }
 }
 
@@ -289,7 +341,8 @@ impl<'a> Source<'a> {
             Step::Picture { steps } => {
                 let length = self.fitted.width();
                 for (index, row) in rows.enumerate() {
-                    let picture = self.picture(steps, row)?;
+                    let (picture, size) = self.picture(steps, row)?;
+                    told(row, Remark::Size(size));
                     steps.emit(&picture, target.run(index, length));
                 }
             }
@@ -306,8 +359,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// The picture of a row, in the size and colours that the model sees.
-    pub(crate) fn picture(&self, steps: &Steps, row: usize) -> Result<Picture, Error> {
+    /// The picture of a row, in the size and colours that the model sees; and width and height that it came with.
+    pub(crate) fn picture(&self, steps: &Steps, row: usize) -> Result<(Picture, [usize; 2]), Error> {
         let Values::Pictures(pictures) = self.values else { return Err(self.refused_missing(row)) };
         let refused = |reason: String, hint: &str| Error::Refused {
             row,
@@ -317,7 +370,7 @@ impl<'a> Source<'a> {
         };
         let file = pictures.read(row).map_err(|reason| refused(reason, "import the pictures again"))?;
         let Some(file) = file else { return Err(self.refused_missing(row)) };
-        steps.prepare(&file).map_err(|error| match pictures.files.name(pictures.numbers[row]) {
+        steps.prepare_sized(&file).map_err(|error| match pictures.files.name(pictures.numbers[row]) {
             // It could be read when it was imported.
             Some(name) => refused(format!("{name}: {error}"), "import the pictures again"),
             None => refused(error.to_string(), "give PNG, JPEG, WebP, BMP or GIF"),

@@ -101,6 +101,7 @@ fn table() -> Vec<Endpoint> {
 
         POST   "/api/v1/models/{model}/predict"                     => predict::predict;
         POST   "/api/v1/models/{model}/versions/{version}/predict"  => predict::predict_version;
+        GET    "/api/v1/models/{model}/neighbours"                  => predict::neighbours;
 
         GET    "/v2"                                                => oip::server_metadata;
         GET    "/v2/health/live"                                    => oip::live;

@@ -5,6 +5,7 @@
 //! all: it is written in `<folder>/incoming`, synced, renamed, and its folder synced. What nothing names any more is
 //! removed by `sweep.rs`.
 
+mod arriving;
 mod sweep;
 
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::error::Error;
+pub use arriving::{Arrived, Arriving};
 pub use sweep::{KEPT_FOR, Swept};
 
 /// `MEUB`, the version of the header, three zero bytes, the content's length (little endian, 8 bytes).
@@ -70,6 +72,12 @@ pub struct Blobs {
     folder: Arc<Path>,
     /// What this process put of late: see `sweep.rs`.
     recent: Arc<Mutex<HashMap<Digest, Instant>>>,
+}
+
+/// Where a draft is after it was to be given a blob's name.
+enum Placed {
+    Here,
+    OnAnotherDisk(NamedTempFile),
 }
 
 /// A blob that is being read.
@@ -124,19 +132,35 @@ impl Blobs {
         let (digest, length) = copy(source, &mut draft).map_err(failed())?;
         io::Seek::rewind(&mut draft).map_err(failed())?;
         draft.write_all(&header(length)).map_err(failed())?;
+        match self.place(draft, digest)? {
+            Placed::Here => Ok(digest),
+            Placed::OnAnotherDisk(_) => Err(failed()(io::ErrorKind::CrossesDevices.into())),
+        }
+    }
+
+    /// Syncs a draft, header and content, and gives it the blob's name.
+    fn place(&self, draft: NamedTempFile, digest: Digest) -> Result<Placed, Error> {
+        let folder = draft.path().parent().unwrap_or(&self.folder).to_owned();
+        let failed = || Error::file(&folder);
         meuse_faults::pass("blob.drafted").map_err(failed())?;
         draft.as_file().sync_all().map_err(failed())?;
         meuse_faults::pass("blob.synced").map_err(failed())?;
         let path = self.path(digest);
-        let folder = path.parent().unwrap_or(&self.folder);
-        make_folder(folder, &self.folder)?;
-        {
+        let shelf = path.parent().unwrap_or(&self.folder);
+        make_folder(shelf, &self.folder)?;
+        let renamed = {
             let _turn = self.putting(digest)?;
-            draft.persist(&path).map_err(|error| Error::file(&path)(error.error))?;
-        }
+            draft.persist(&path)
+        };
+        match renamed {
+            Err(refused) if refused.error.kind() == io::ErrorKind::CrossesDevices => {
+                return Ok(Placed::OnAnotherDisk(refused.file));
+            }
+            renamed => renamed.map_err(|refused| Error::file(&path)(refused.error))?,
+        };
         meuse_faults::pass("blob.renamed").map_err(failed())?;
-        sync_folder(folder)?;
-        Ok(digest)
+        sync_folder(shelf)?;
+        Ok(Placed::Here)
     }
 
     /// Opens a blob for reading from its start. Its bytes are checked when the last one was read.

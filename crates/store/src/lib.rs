@@ -15,7 +15,7 @@ mod trail;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use blobs::{Blobs, Digest, Swept};
+pub use blobs::{Arrived, Arriving, Blobs, Digest, Swept};
 pub use db::{DatabaseAddress, Db, Tx};
 pub use error::Error;
 pub use secret::{MacKey, Secret, random};

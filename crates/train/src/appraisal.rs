@@ -4,19 +4,20 @@ use meuse_core::bundle::Task;
 use meuse_core::evaluation::{Bootstrap, Evaluation, Mistake, Validation};
 use meuse_core::events::Level;
 
-use crate::Error;
 use crate::evaluate::{self, Metrics, Resampling};
 use crate::fitting::{Fit, Workshop, stop_if_cancelled};
 use crate::learner::{Model, Watch};
 use crate::mistakes::{Told, most_confident};
 use crate::split::Parts;
+use crate::{Error, detection};
 
 /// What a reader of `evaluation.json` finds under `validation.source`.
-const OF_VALIDATION: &str = "validation part";
+pub(crate) const OF_VALIDATION: &str = "validation part";
 const OF_FOLDS: &str = "cross-validation inside the training part";
 
 /// The trainer's own raw scores of the rows that it did not learn from, computed once: figures and the parity check
 /// both need them.
+#[derive(Default)]
 pub(crate) struct Scores {
     pub(crate) validation: Vec<f64>,
     pub(crate) test: Vec<f64>,
@@ -24,6 +25,10 @@ pub(crate) struct Scores {
 
 impl Scores {
     pub(crate) fn of(shop: &Workshop, parts: &Parts, fit: &Fit) -> Result<Self, Error> {
+        if shop.target.boxes.is_some() {
+            // A grid of cells for each picture is too much to hold; boxes are found a few pictures at a time.
+            return Ok(Self::default());
+        }
         let [validation, test] = [&parts.validation, &parts.test].map(|rows| shop.raw_scores(fit, rows));
         Ok(Self { validation: validation?, test: test? })
     }
@@ -54,6 +59,9 @@ pub(crate) fn appraise(
     scores: &Scores,
     watch: &dyn Watch,
 ) -> Result<Evaluation, Error> {
+    if let Some(boxes) = &shop.target.boxes {
+        return detection::appraise(shop, boxes, parts, fit, watch);
+    }
     let metric = shop.spec.recipe.chosen_metric();
     let validation = validate(shop, parts, fit, scores, watch)?;
     watch.progress("evaluate", 0, 3);
@@ -79,6 +87,7 @@ pub(crate) fn appraise(
         training,
         confusion: binary.as_ref().map(|positive| evaluate::confusion(positive, &test.predicted, threshold)),
         classes: several.map(|labels| evaluate::classes(labels, &test.classes(), &test.predicted)),
+        detection: None,
         mistakes: shop.mistakes(fit, &parts.test, &test),
         curves: binary.as_ref().map(|positive| evaluate::curves(positive, &test.predicted)),
         bootstrap: Some(bootstrap),

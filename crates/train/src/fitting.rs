@@ -75,9 +75,10 @@ impl Workshop<'_> {
         watch.progress("fit preprocessing", 0, 1);
         let y = self.target.take(rows.training);
         let positive = self.target.labels.as_ref().map(|_| y.iter().map(|y| *y == 1.0).collect::<Vec<bool>>());
-        let mut fitted =
-            meuse_prep::fit_on(self.plan, self.table, rows.training, positive.as_deref(), &self.pretrained.tokenizers)
-                .map_err(|error| locate(error, |row| rows.training[row]))?;
+        let tokenizers = &self.pretrained.tokenizers;
+        let threads = self.threads();
+        let fitted = meuse_prep::fit_on(self.plan, self.table, rows.training, positive.as_deref(), tokenizers, threads);
+        let mut fitted = fitted.map_err(|error| locate(error, |row| rows.training[row]))?;
         if let Algorithm::Network(network) = &self.spec.recipe.algorithm {
             let learnt = self.fit_network(network, &fitted, rows, watch)?;
             stop_if_cancelled(watch)?;
@@ -101,7 +102,7 @@ impl Workshop<'_> {
             training: &training,
             validation: validation.as_ref(),
             seed: self.spec.recipe.seed,
-            threads: self.spec.limits.threads.max(1),
+            threads: self.threads(),
             native: &self.spec.native,
             watch,
         };
@@ -112,7 +113,7 @@ impl Workshop<'_> {
             // A scorecard drops weak columns from the preprocessing, so matrices are made anew after it.
             Algorithm::Scorecard(parameters) => scorecard::learn(parameters, &mut fitted, &context)?,
             Algorithm::Lightgbm(parameters) => lightgbm::learn(parameters, &context)?,
-            Algorithm::Network(_) => return Err(no_networks()),
+            Algorithm::Network(_) | Algorithm::SkipGram(_) => return Err(no_networks()),
         };
         if let Model::Linear(model) = &learnt.model {
             learnt.explanation.coefficients.append(&mut linear::strongest(&fitted, model));
@@ -148,8 +149,8 @@ impl Workshop<'_> {
         let room = (self.spec.limits.memory_mib << 20) / PICTURES_KEPT;
         let seed = self.spec.recipe.seed;
         let made = |rows, room| TrainingRows::new(fitted, self.plan, self.table, rows, (seed, room));
-        let training = made(rows.training, room)?;
-        let validation = made(rows.validation, room / 4)?;
+        let training = made(rows.training, room)?.with_boxes(self.boxes_seen(fitted, rows.training)?);
+        let validation = made(rows.validation, room / 4)?.with_boxes(self.boxes_seen(fitted, rows.validation)?);
         let [training_y, validation_y] = [rows.training, rows.validation].map(|rows| self.target.take(rows));
         watch.progress("fit preprocessing", 1, 1);
         stop_if_cancelled(watch)?;
@@ -159,37 +160,46 @@ impl Workshop<'_> {
                 task: self.spec.recipe.task,
                 outputs: self.target.outputs(),
                 inputs: &fitted.network_inputs(),
+                fitted,
                 training: NetworkSample { rows: &training, y: &training_y },
                 validation: (!rows.validation.is_empty())
                     .then_some(NetworkSample { rows: &validation, y: &validation_y }),
                 mix_up: self.plan.mix_up(),
                 seed,
-                threads: self.spec.limits.threads.max(1),
+                threads: self.threads(),
                 watch,
             },
         )
     }
 
+    fn threads(&self) -> usize {
+        self.spec.limits.threads.max(1)
+    }
+
     /// The rows as the model sees them.
     pub(crate) fn matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, Error> {
-        let made = if fitted.shows() { self.slow_matrix(fitted, rows) } else { fitted.matrix_of(self.table, rows) };
+        let made = if fitted.shows() {
+            self.slow_matrix(fitted, rows)
+        } else {
+            fitted.matrix_of(self.table, rows, self.threads())
+        };
         made.map_err(|error| locate(error, |row| row as u32))
     }
 
     /// The same over several threads: cutting texts and decoding pictures takes longer than all else that is done to a
     /// value.
     fn slow_matrix(&self, fitted: &Fitted, rows: &[u32]) -> Result<Matrix, meuse_prep::Error> {
-        let (threads, table) = (self.spec.limits.threads.max(1), self.table);
+        let (threads, table) = (self.threads(), self.table);
         let pieces: Vec<&[u32]> = rows.chunks(rows.len().div_ceil(threads).max(1)).collect();
         let made: Vec<Result<Matrix, meuse_prep::Error>> = std::thread::scope(|scope| {
             let workers: Vec<_> =
-                pieces.into_iter().map(|rows| scope.spawn(move || fitted.matrix_of(table, rows))).collect();
+                pieces.into_iter().map(|rows| scope.spawn(move || fitted.matrix_of(table, rows, 1))).collect();
             let joined =
                 workers.into_iter().map(|worker| worker.join().unwrap_or_else(|p| std::panic::resume_unwind(p)));
             joined.collect()
         });
         let mut made = made.into_iter();
-        let mut matrix = made.next().unwrap_or_else(|| fitted.matrix_of(self.table, &[]))?;
+        let mut matrix = made.next().unwrap_or_else(|| fitted.matrix_of(self.table, &[], 1))?;
         for below in made {
             matrix.append(&below?);
         }
@@ -240,7 +250,7 @@ impl Workshop<'_> {
                 }
                 counts.into_iter().min().unwrap_or(0)
             }
-            Task::Regression => rows.len() / 2,
+            Task::Regression | Task::Detection | Task::Embedding => rows.len() / 2,
         };
         scarcest.min(FOLDS)
     }
@@ -263,7 +273,7 @@ pub(crate) fn stop_if_cancelled(watch: &dyn Watch) -> Result<(), Error> {
 }
 
 /// A person counts the rows of the dataset from 1; `in_dataset` turns the row that preprocessing names into one of it.
-fn locate(error: meuse_prep::Error, in_dataset: impl Fn(usize) -> u32) -> Error {
+pub(crate) fn locate(error: meuse_prep::Error, in_dataset: impl Fn(usize) -> u32) -> Error {
     match error {
         meuse_prep::Error::Refused { row, column, reason, hint } => {
             let hint = format!("{hint}; or change the rule in the recipe's preprocessing");

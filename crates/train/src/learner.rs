@@ -10,7 +10,7 @@ use meuse_core::bundle::{Explanation, Task};
 use meuse_core::events::Level;
 use meuse_core::recipe::network::{Network, NetworkInput};
 use meuse_core::table::Matrix;
-use meuse_prep::TrainingRows;
+use meuse_prep::{Fitted, TrainingRows};
 
 use crate::linear::LinearModel;
 use crate::onnx::{Encoder, Place};
@@ -65,6 +65,8 @@ pub struct NetworkContext<'a> {
     pub outputs: usize,
     /// What it reads.
     pub inputs: &'a [NetworkInput],
+    /// How its rows are made, with the words of each sequence.
+    pub fitted: &'a Fitted,
     /// The rows to learn from.
     pub training: NetworkSample<'a>,
     /// The rows to stop by, when the recipe's split has a validation part.
@@ -122,6 +124,8 @@ pub trait NetworkModel: std::fmt::Debug {
     /// # Errors
     /// Why it cannot answer.
     fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error>;
+    /// Of a detector, the rows and columns of its grid of cells.
+    fn grid(&self) -> Option<[usize; 2]>;
     /// The network as ONNX bytes.
     ///
     /// # Errors
@@ -167,6 +171,14 @@ impl Model {
         match self {
             Self::Linear(_) | Self::Sentences { .. } | Self::Network(_) => None,
             Self::Trees(trees) => trees.in_sample(),
+        }
+    }
+
+    /// Of a detector, the rows and columns of its grid of cells.
+    pub(crate) fn grid(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Linear(_) | Self::Sentences { .. } | Self::Trees(_) => None,
+            Self::Network(network) => network.grid(),
         }
     }
 

@@ -5,7 +5,10 @@
 //! written into a folder.
 
 mod appraisal;
+pub mod boxes;
+mod detection;
 mod duplicates;
+mod embedding;
 mod error;
 pub mod evaluate;
 mod fitting;
@@ -21,6 +24,7 @@ mod random;
 mod report;
 pub mod scorecard;
 mod sentences;
+pub mod skip_gram;
 pub mod split;
 pub mod target;
 pub mod trees;

@@ -166,7 +166,7 @@ impl<'a> Check<'a> {
 }
 
 /// Within tolerance, or the same infinity, or both not a number.
-fn agree(engine: f64, trainer: f64, absolute: f64, relative: f64) -> bool {
+pub(crate) fn agree(engine: f64, trainer: f64, absolute: f64, relative: f64) -> bool {
     engine == trainer
         || (engine.is_nan() && trainer.is_nan())
         || (engine - trainer).abs() <= absolute + relative * trainer.abs() && trainer.is_finite()

@@ -17,7 +17,7 @@ use crate::report::{self, Bundle};
 use crate::sentences::Sentences;
 use crate::split::{Parts, split};
 use crate::target::Target;
-use crate::{Error, Pretrained, parity};
+use crate::{Error, Pretrained, detection, embedding, parity};
 
 /// Turns a recipe and the rows of its dataset version into a bundle in the folder `out` (made when it is not there).
 ///
@@ -45,6 +45,9 @@ pub fn train_with(
     let started_at = Clock::system().now();
     meuse_engine::init(&spec.native)?;
     let plan = recipe::check(&spec.recipe, &spec.schema, None).map_err(refused)?;
+    if let Algorithm::SkipGram(parameters) = &spec.recipe.algorithm {
+        return embedding::train(spec, parameters, (&plan, table), watch, out);
+    }
     let pretrained = Pretrained::read(&plan, &spec.pretrained)?;
 
     watch.progress("split", 0, 1);
@@ -76,6 +79,7 @@ pub fn train_with(
     stop_if_cancelled(watch)?;
     let (onnx, checked) = emit(&shop, &parts, &fit, &scores, watch)?;
 
+    let detector = detection::detector(&shop, &fit);
     watch.progress("write", 0, 1);
     let notes =
         [parts.notes.clone(), parts.warnings.clone(), pretrained.notes, fit.learnt.notes.clone(), vec![checked]];
@@ -84,7 +88,9 @@ pub fn train_with(
     let networks = networks.filter(|_| matches!(spec.recipe.algorithm, Algorithm::Network(_)));
     let story = report::Story { inputs, notes, started_at, networks: networks.map(NetworkLearner::software) };
     let explanation: &Explanation = &fit.learnt.explanation;
-    let manifest = report::manifest(spec, &fit, &target, story);
+    let boxes = target.boxes.as_ref().map(|boxes| boxes.labels.clone());
+    let labels = boxes.or_else(|| target.labels.clone());
+    let manifest = report::manifest(spec, &fit.fitted, (labels, detector), story);
     report::write(out, &Bundle { manifest, prep: &fit.fitted, onnx: &onnx, evaluation, explanation })?;
     watch.progress("write", 1, 1);
     Ok(())
@@ -93,7 +99,7 @@ pub fn train_with(
 /// Rows of each part that the parity check looks at where a row is much work: pictures, and texts that become vectors.
 const LARGE_ROWS_COMPARED: usize = 1000;
 
-fn tell(parts: &Parts, watch: &dyn Watch) {
+pub(crate) fn tell(parts: &Parts, watch: &dyn Watch) {
     for note in parts.notes.iter().chain(&parts.warnings) {
         watch.log(Level::Warning, note);
     }
@@ -118,8 +124,14 @@ fn emit(
         let large = fit.fitted.has_pictures() || fit.fitted.sentence().is_some();
         let rows = if large { &rows[..rows.len().min(LARGE_ROWS_COMPARED)] } else { rows };
         let batch = rows_at_once(&fit.fitted).min(parity::BATCH);
-        for (rows, scores) in rows.chunks(batch).zip(scores.chunks(batch * shop.target.outputs())) {
-            check.held_out(&shop.matrix(&fit.fitted, rows)?, scores)?;
+        let mut known = scores.chunks(batch * shop.target.outputs());
+        for rows in rows.chunks(batch) {
+            let matrix = shop.matrix(&fit.fitted, rows)?;
+            match known.next() {
+                Some(scores) => check.held_out(&matrix, scores)?,
+                // The grids of a detection were not kept.
+                None => check.held_out(&matrix, &fit.learnt.model.raw_scores(&matrix)?)?,
+            }
             stop_if_cancelled(watch)?;
         }
     }

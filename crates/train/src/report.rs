@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use meuse_core::bundle::{self, BundleKind, Explanation, Input, Lineage, Manifest, Task};
+use meuse_core::bundle::{self, BundleKind, Detector, Explanation, Input, Lineage, Manifest, Task};
 use meuse_core::evaluation::Evaluation;
 use meuse_core::job::TrainSpec;
 use meuse_core::native::{LIGHTGBM_VERSION, ONNX_RUNTIME_VERSION};
@@ -15,8 +15,6 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
-use crate::fitting::Fit;
-use crate::target::Target;
 
 /// Everything that is written.
 pub(crate) struct Bundle<'a> {
@@ -36,8 +34,13 @@ pub(crate) struct Story {
     pub(crate) networks: Option<String>,
 }
 
-/// The manifest of a fit; the present instant is when the training ended.
-pub(crate) fn manifest(spec: &TrainSpec, fit: &Fit, target: &Target, story: Story) -> Manifest {
+/// The manifest of what was fitted; the present instant is when the training ended.
+pub(crate) fn manifest(
+    spec: &TrainSpec,
+    fitted: &Fitted,
+    (labels, detector): (Option<Vec<String>>, Option<Detector>),
+    story: Story,
+) -> Manifest {
     let recipe = &spec.recipe;
     let is_input = |name: &str| story.inputs.iter().any(|input| input.name == name);
     let ignored = spec.schema.names().filter(|name| !is_input(name)).map(str::to_owned).collect();
@@ -49,10 +52,12 @@ pub(crate) fn manifest(spec: &TrainSpec, fit: &Fit, target: &Target, story: Stor
         inputs: story.inputs,
         ignored,
         target: recipe.target.clone(),
-        labels: target.labels.clone(),
+        labels,
         threshold: (recipe.task == Task::Binary).then_some(recipe.threshold),
-        features: (fit.fitted.width() + fit.fitted.terms()) as u32,
-        left_out: fit.fitted.left_out.clone(),
+        detector,
+        features: (fitted.width() + fitted.terms()) as u32,
+        vectors: None,
+        left_out: fitted.left_out.clone(),
         notes: story.notes,
         lineage: lineage(spec, story.started_at, story.networks),
     }
@@ -67,6 +72,7 @@ fn lineage(spec: &TrainSpec, started_at: Micros, networks: Option<String>) -> Li
     software.extend(networks);
     Lineage {
         dataset: spec.dataset.clone(),
+        started_from: spec.words.iter().map(|words| words.version.clone()).collect(),
         recipe: spec.recipe_text.clone(),
         recipe_sha256: hex::encode(Sha256::digest(spec.recipe_text.as_bytes())),
         seed: spec.recipe.seed,

@@ -11,7 +11,7 @@ use meuse_core::table::Table;
 use crate::Error;
 use crate::duplicates;
 use crate::random::Random;
-use crate::target::{Target, texts};
+use crate::target::{Coded, Target};
 
 /// The stream of chance that splits are drawn from.
 const SPLIT_STREAM: u64 = 1;
@@ -67,6 +67,7 @@ pub fn split(recipe: &Recipe, schema: &Schema, table: &Table, target: &Target) -
     parts.warnings.extend(scarce_class(recipe, target, &parts));
     check_rows(recipe, &parts)?;
     check_classes(target, &parts)?;
+    check_boxes(target, &mut parts)?;
     Ok(parts)
 }
 
@@ -74,7 +75,7 @@ pub fn split(recipe: &Recipe, schema: &Schema, table: &Table, target: &Target) -
 /// fold of each row, in the order of `rows`.
 pub(crate) fn folds(target: &Target, rows: &[u32], folds: usize, seed: u64) -> Vec<usize> {
     let positions: Vec<u32> = (0..rows.len() as u32).collect();
-    let own = Target { y: target.take(rows), labels: target.labels.clone(), several: target.several };
+    let own = Target { y: target.take(rows), labels: target.labels.clone(), several: target.several, boxes: None };
     let groups = if target.labels.is_some() { by_class(&own, positions) } else { vec![positions] };
     let mut random = Random::new(seed, FOLD_STREAM);
     let mut fold_of = vec![0; rows.len()];
@@ -120,7 +121,7 @@ fn by_column(split: &SplitColumn, schema: &Schema, table: &Table, rows: &[u32]) 
     let name = &split.column;
     let missing = || Error::input("split.column", format!("the table has no column `{name}`"), "name another column");
     let column_type = schema.column(name).map_or(ColumnType::Text, |column| column.column_type);
-    let cells = texts(table.column(name).ok_or_else(missing)?, column_type);
+    let cells = Coded::of(table.column(name).ok_or_else(missing)?, column_type);
     let lists = [("training", &split.training), ("validation", &split.validation), ("test", &split.test)];
     let mut part_of: HashMap<&str, usize> = HashMap::new();
     for (index, (part, list)) in lists.into_iter().enumerate() {
@@ -133,8 +134,9 @@ fn by_column(split: &SplitColumn, schema: &Schema, table: &Table, rows: &[u32]) 
     }
     let mut parts = Parts::default();
     let mut others = 0;
+    let part_of: Vec<Option<usize>> = cells.texts.iter().map(|text| part_of.get(text.as_str()).copied()).collect();
     for row in rows {
-        match cells[*row as usize].as_deref().and_then(|value| part_of.get(value)) {
+        match part_of.get(cells.codes[*row as usize] as usize).copied().flatten() {
             Some(0) => parts.training.push(*row),
             Some(1) => parts.validation.push(*row),
             Some(_) => parts.test.push(*row),
@@ -196,6 +198,41 @@ fn scarce_class(recipe: &Recipe, target: &Target, parts: &Parts) -> Option<Strin
             parts.training.len()
         )
     })
+}
+
+/// A class without a training box cannot be learnt; what was left out of the boxes is told.
+fn check_boxes(target: &Target, parts: &mut Parts) -> Result<(), Error> {
+    let Some(boxes) = &target.boxes else { return Ok(()) };
+    let count = |rows: &[u32], class: usize| {
+        rows.iter()
+            .flat_map(|row| &boxes.rows[*row as usize])
+            .filter(|one| one.class as usize == class && !one.crowd)
+            .count()
+    };
+    for (class, label) in boxes.labels.iter().enumerate() {
+        if count(&parts.training, class) == 0 {
+            let message =
+                format!("the training part ({}) has no box of the class `{label}`", counted(parts.training.len()));
+            return Err(Error::input(
+                "split",
+                message,
+                "use other shares, more pictures, or leave the class out of them",
+            ));
+        }
+    }
+    for (part, rows) in [("validation", &parts.validation), ("test", &parts.test)] {
+        let missing: Vec<String> = (0..boxes.labels.len())
+            .filter(|class| !rows.is_empty() && count(rows, *class) == 0)
+            .map(|class| format!("`{}`", boxes.labels[class]))
+            .collect();
+        if !missing.is_empty() {
+            parts
+                .notes
+                .push(format!("the {part} part has no box of {}, so they are not measured there", missing.join(", ")));
+        }
+    }
+    parts.notes.extend(boxes.notes.iter().cloned());
+    Ok(())
 }
 
 /// `1 row`, `12 rows`.

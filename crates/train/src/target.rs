@@ -1,5 +1,6 @@
 //! The column to predict: which rows have it, and which class each row is of.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use meuse_core::bundle::Task;
@@ -8,6 +9,7 @@ use meuse_core::schema::{ColumnType, Schema};
 use meuse_core::table::{MISSING, Table, Values, number_text};
 
 use crate::Error;
+use crate::boxes::Boxes;
 
 /// The target of every row of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +20,8 @@ pub struct Target {
     pub labels: Option<Vec<String>>,
     /// Whether the task is one of several classes, though there may be two.
     pub several: bool,
+    /// For a detection, the boxes of every row; then no row has a class of its own, and all of `y` is 0.
+    pub boxes: Option<Boxes>,
 }
 
 impl Target {
@@ -27,21 +31,33 @@ impl Target {
     /// [`Error::Input`] when it is not there, has no values, one class, more than two, or not the positive one, or
     /// when a number to predict is infinite.
     pub fn read(recipe: &Recipe, schema: &Schema, table: &Table) -> Result<Self, Error> {
+        if recipe.task == Task::Embedding {
+            // Every row is known, and none is of a class.
+            return Ok(Self { y: vec![0.0; table.rows], labels: None, several: false, boxes: None });
+        }
         let name = &recipe.target;
         let missing = || Error::input("target", format!("the table has no column `{name}`"), "name another column");
         let values = table.column(name).ok_or_else(missing)?;
         match recipe.task {
-            Task::Regression => numbers(name, values),
+            Task::Regression | Task::Embedding => numbers(name, values),
+            Task::Detection => Boxes::read(name, values, table).map(Self::of_boxes),
             Task::Binary | Task::Multiclass => {
                 let column_type = schema.column(name).map_or(ColumnType::Text, |column| column.column_type);
-                classes(recipe, &texts(values, column_type))
+                classes(recipe, &Coded::of(values, column_type))
             }
         }
     }
 
-    /// How many numbers a model answers for a row.
+    /// How many numbers a model answers for a row; of a detection, for a cell of it, sides of boxes apart.
     pub fn outputs(&self) -> usize {
-        self.labels.as_ref().filter(|_| self.several).map_or(1, Vec::len)
+        match &self.boxes {
+            Some(boxes) => boxes.labels.len(),
+            None => self.labels.as_ref().filter(|_| self.several).map_or(1, Vec::len),
+        }
+    }
+
+    fn of_boxes(boxes: Boxes) -> Self {
+        Self { y: vec![0.0; boxes.rows.len()], labels: None, several: false, boxes: Some(boxes) }
     }
 
     /// The classes of the given rows, in that order; only of a task with classes.
@@ -60,15 +76,52 @@ impl Target {
     }
 }
 
-/// The text of every cell of a column, as classes and parts are named; `None` is missing.
-pub(crate) fn texts(values: &Values, column_type: ColumnType) -> Vec<Option<String>> {
-    match values {
-        Values::Number(numbers) => numbers.iter().map(|number| number_text(*number, column_type)).collect(),
-        Values::Text { codes, dictionary } => {
-            let text = |code: &u32| (*code != MISSING).then(|| dictionary[*code as usize].clone());
-            codes.iter().map(text).collect()
+/// The cells of a column as classes and parts are named: a code per row, or [`MISSING`], and the text of each code.
+pub(crate) struct Coded<'a> {
+    pub(crate) codes: Cow<'a, [u32]>,
+    pub(crate) texts: Cow<'a, [String]>,
+}
+
+impl<'a> Coded<'a> {
+    pub(crate) fn of(values: &'a Values, column_type: ColumnType) -> Self {
+        match values {
+            Values::Text { codes, dictionary } => Self { codes: codes.into(), texts: dictionary.into() },
+            Values::Pictures(pictures) => {
+                Self { codes: vec![MISSING; pictures.numbers.len()].into(), texts: [][..].into() }
+            }
+            Values::Number(numbers) => {
+                let mut known: HashMap<u64, u32> = HashMap::new();
+                let mut texts = Vec::new();
+                let code = |number: &f64| {
+                    *known.entry(number.to_bits()).or_insert_with(|| match number_text(*number, column_type) {
+                        Some(text) => {
+                            texts.push(text);
+                            texts.len() as u32 - 1
+                        }
+                        None => MISSING,
+                    })
+                };
+                let codes: Vec<u32> = numbers.iter().map(code).collect();
+                Self { codes: codes.into(), texts: texts.into() }
+            }
         }
-        Values::Pictures(pictures) => vec![None; pictures.numbers.len()],
+    }
+
+    /// The texts that occur, ascending, each once: a text may have two codes (0 and -0), a code no row.
+    fn present(&self) -> Vec<&str> {
+        let mut occurs = vec![false; self.texts.len()];
+        self.codes.iter().filter(|code| **code != MISSING).for_each(|code| occurs[*code as usize] = true);
+        let mut present: Vec<&str> =
+            self.texts.iter().zip(occurs).filter(|(_, occurs)| *occurs).map(|(text, _)| text.as_str()).collect();
+        present.sort_unstable();
+        present.dedup();
+        present
+    }
+
+    /// What `of_text` says of each row's text; NaN where it is missing.
+    fn each(&self, of_text: impl Fn(&str) -> f64) -> Vec<f64> {
+        let values: Vec<f64> = self.texts.iter().map(|text| of_text(text)).collect();
+        self.codes.iter().map(|code| values.get(*code as usize).copied().unwrap_or(f64::NAN)).collect()
     }
 }
 
@@ -83,7 +136,7 @@ fn numbers(name: &str, values: &Values) -> Result<Target, Error> {
     if numbers.iter().all(|number| number.is_nan()) {
         return Err(Error::input("target", format!("`{name}` has no values"), "choose another target"));
     }
-    Ok(Target { y: numbers.clone(), labels: None, several: false })
+    Ok(Target { y: numbers.clone(), labels: None, several: false, boxes: None })
 }
 
 /// Numbers by size, other texts by their letters.
@@ -97,11 +150,9 @@ fn ascending(classes: &[&str]) -> Vec<String> {
     labels
 }
 
-fn classes(recipe: &Recipe, cells: &[Option<String>]) -> Result<Target, Error> {
+fn classes(recipe: &Recipe, cells: &Coded) -> Result<Target, Error> {
     let name = &recipe.target;
-    let mut classes: Vec<&str> = cells.iter().flatten().map(String::as_str).collect();
-    classes.sort_unstable();
-    classes.dedup();
+    let classes = cells.present();
     let input = |message: String, hint: &str| Err(Error::input("target", message, hint));
     match classes.as_slice() {
         [] => return input(format!("`{name}` has no values"), "choose another target"),
@@ -113,8 +164,8 @@ fn classes(recipe: &Recipe, cells: &[Option<String>]) -> Result<Target, Error> {
             let labels = ascending(several);
             let number: HashMap<&str, usize> =
                 labels.iter().enumerate().map(|(at, label)| (label.as_str(), at)).collect();
-            let class = |cell: &Option<String>| cell.as_ref().map_or(f64::NAN, |text| number[text.as_str()] as f64);
-            return Ok(Target { y: cells.iter().map(class).collect(), labels: Some(labels), several: true });
+            let class = |text: &str| number.get(text).map_or(f64::NAN, |number| *number as f64);
+            return Ok(Target { y: cells.each(class), labels: Some(labels), several: true, boxes: None });
         }
         [_, _] => {}
         more => {
@@ -128,7 +179,7 @@ fn classes(recipe: &Recipe, cells: &[Option<String>]) -> Result<Target, Error> {
         let hint = format!("its values: `{}` or `{}`", classes[0], classes[1]);
         return Err(Error::input("positive", format!("`{name}` has no value `{positive}`"), hint));
     };
-    let label = |cell: &Option<String>| cell.as_ref().map_or(f64::NAN, |text| f64::from(u8::from(text == positive)));
     let labels = Some(vec![(*negative).to_owned(), positive.to_owned()]);
-    Ok(Target { y: cells.iter().map(label).collect(), labels, several: false })
+    let y = cells.each(|text| f64::from(u8::from(text == positive)));
+    Ok(Target { y, labels, several: false, boxes: None })
 }

@@ -20,7 +20,7 @@ export interface ColumnSchema {
   type: ColumnType
 }
 
-export type ColumnType = 'integer' | 'number' | 'boolean' | 'text' | 'date' | 'timestamp' | 'image'
+export type ColumnType = 'integer' | 'number' | 'boolean' | 'text' | 'date' | 'timestamp' | 'image' | 'boxes'
 
 /** Equal texts with different values of another column. */
 export interface Contradiction {
@@ -55,7 +55,7 @@ export interface DatasetVersion {
 
 export type Encoding = 'utf-8' | 'gb18030'
 
-export type FileFormat = 'csv' | 'parquet' | 'images' | 'jsonl'
+export type FileFormat = 'csv' | 'parquet' | 'images' | 'texts' | 'jsonl'
 
 export interface Frequency {
   count: number

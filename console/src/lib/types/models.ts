@@ -13,6 +13,30 @@ export interface CalibrationPoint {
   predicted: number
 }
 
+/** How well the boxes of one class are found. */
+export interface BoxFigures {
+  ap_50?: number | null
+  ap_50_95?: number | null
+  label: string
+  precision?: number | null
+  recall?: number | null
+  support: number
+  told: number
+}
+
+export interface Detected {
+  figures: BoxFigures[]
+  score_threshold: number
+}
+
+export interface Detector {
+  columns: number
+  iou_threshold: number
+  most_boxes: number
+  rows: number
+  score_threshold: number
+}
+
 /** How one class of several was told. */
 export interface ClassFigures {
   f1?: number | null
@@ -68,6 +92,7 @@ export interface Evaluation {
   classes?: ClassReport | null
   confusion?: Confusion | null
   curves?: Curves | null
+  detection?: Detected | null
   larger_is_better: boolean
   metric: string
   metrics: Record<string, Metric>
@@ -120,11 +145,13 @@ export interface Lineage {
   recipe_sha256: string
   seed: number
   software: string[]
+  started_from?: StartedFrom[]
   started_at: Micros
 }
 
 export interface Manifest {
   algorithm: string
+  detector?: Detector | null
   features: number
   ignored?: string[]
   inputs: Input[]
@@ -137,6 +164,7 @@ export interface Manifest {
   target: string
   task: Task
   threshold?: number | null
+  vectors?: VectorTable | null
 }
 
 export interface Metric {
@@ -222,11 +250,22 @@ export interface ScorecardColumn {
   information_value: number
 }
 
-export type Task = 'binary' | 'multiclass' | 'regression'
+export interface StartedFrom {
+  digest: string
+  model: string
+  version: number
+}
+
+export type Task = 'binary' | 'multiclass' | 'regression' | 'detection' | 'embedding'
 
 export interface Validation {
   metrics: Record<string, Metric>
   source: string
+}
+
+export interface VectorTable {
+  dimensions: number
+  words: number
 }
 
 export interface VersionSummary {

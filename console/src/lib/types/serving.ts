@@ -36,6 +36,18 @@ export interface ClassProbability {
   probability: number
 }
 
+export interface Neighbour {
+  similarity: number
+  word: string
+}
+
+export interface Neighbours {
+  model: string
+  neighbours: Neighbour[]
+  version: number
+  word: string
+}
+
 export interface Note {
   field: string
   kind: NoteKind
@@ -52,8 +64,18 @@ export interface PredictResponse {
   version: number
 }
 
+/** A box around a thing that was found: left, top, width, height in pixels of the picture that was sent. */
+export interface FoundBox {
+  box: [number, number, number, number]
+  label: string
+  score: number
+}
+
 export interface Prediction {
+  /** Of a detection; an empty list when nothing was found. */
+  boxes?: FoundBox[] | null
   classes?: ClassProbability[] | null
+  embedding?: number[]
   label?: string | null
   notes?: Note[]
   points?: number | null

@@ -13,6 +13,7 @@ mod scheduler;
 mod tail;
 pub(crate) mod task;
 mod train;
+mod words;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -37,6 +38,7 @@ pub use events::After;
 pub(crate) use executor::memory;
 pub(crate) use scheduler::run;
 use task::Task;
+pub(crate) use words::NoWords;
 
 /// How long a home may be believed to run a job after it last said so.
 pub const LEASE: Duration = Duration::from_mins(1);

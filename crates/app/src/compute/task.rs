@@ -1,6 +1,6 @@
 //! What a job's record says is to be done. `job.json` is made from it when an attempt begins.
 
-use meuse_core::job::ImportOptions;
+use meuse_core::job::{ImportOptions, StartedFrom};
 use meuse_core::names::{DatasetName, ModelName};
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,23 @@ pub(crate) enum Task {
         /// Its pictures, where it has some.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         media: Option<TaskMedia>,
+        /// The word vectors that it begins with.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        words: Vec<TaskWords>,
     },
+}
+
+/// A version of a model of word vectors, by the digests of its files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TaskWords {
+    /// As the recipe names it.
+    pub(crate) reference: String,
+    /// Which version that is.
+    pub(crate) version: StartedFrom,
+    /// Its `prep.json`.
+    pub(crate) prep: String,
+    /// Its `model.onnx`.
+    pub(crate) model: String,
 }
 
 /// The pictures of a dataset version, by the digests of their files.

@@ -6,6 +6,7 @@ use meuse_core::recipe;
 use meuse_core::schema::ColumnType;
 
 use super::task::{Task, TaskMedia};
+use super::words::NoWords;
 use crate::access::{Action, Caller};
 use crate::data::recipe_is_wrong;
 use crate::{App, Error};
@@ -32,6 +33,10 @@ impl App {
         let (schema, profile) = self.schema_and_profile(&version).await?;
         let plan = parsed.check(&schema, Some(&profile)).map_err(|problems| recipe_is_wrong(&problems))?;
         self.find_room(&parsed, &plan, &schema).map_err(|problems| recipe_is_wrong(&problems))?;
+        let words = self.starting_words(caller, &parsed).await.map_err(|error| match error {
+            NoWords::Problems(problems) => recipe_is_wrong(&problems),
+            NoWords::Error(error) => error,
+        })?;
         let reads_pictures = plan.columns.iter().any(|column| column.column_type == ColumnType::Image);
         let task = Task::Train {
             model,
@@ -44,6 +49,7 @@ impl App {
                 index: media.index.to_string(),
                 packs: media.packs.iter().map(ToString::to_string).collect(),
             }),
+            words,
         };
         super::shown(&self.queue(caller, "model.train", &task).await?)
     }

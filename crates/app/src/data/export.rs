@@ -35,9 +35,10 @@ impl App {
         let version = self.find_version(caller, reference).await?;
         let (extension, content_type, digest) = match format {
             FileFormat::Parquet => ("parquet", "application/vnd.apache.parquet", version.contents.data),
-            FileFormat::Jsonl => {
+            FileFormat::Jsonl | FileFormat::Texts => {
                 let hint = "write csv or parquet";
-                return Err(Error::invalid("format", "a dataset is not exported as JSON lines", hint));
+                let what = if format == FileFormat::Jsonl { "JSON lines" } else { "files of text" };
+                return Err(Error::invalid("format", format!("a dataset is not exported as {what}"), hint));
             }
             FileFormat::Csv => ("csv", "text/csv; charset=utf-8", self.csv(caller, &version).await?),
             FileFormat::Images => return self.export_pictures(&version).await,

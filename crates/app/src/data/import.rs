@@ -3,7 +3,6 @@
 //! The body is written and hashed as it comes, on a thread that may wait for the disk. An upload that breaks off, or
 //! is refused, leaves nothing.
 
-use std::io::Write;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -12,8 +11,7 @@ use meuse_core::api::ImportAnswer;
 use meuse_core::job::ImportOptions;
 use meuse_core::names::DatasetName;
 use meuse_store::records::datasets::{self, SourceRow};
-use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
+use meuse_store::{Arrived, Arriving};
 use tokio::sync::mpsc;
 
 use crate::access::{Action, Caller};
@@ -60,20 +58,16 @@ impl App {
         }
         let upload = receive(self.compute.work(), body, limit).await?;
         meuse_faults::reach("upload.received");
-        check_length(upload.bytes, request.length)?;
-        let source = SourceRow { file, sha256: upload.sha256, bytes: upload.bytes, options: options_text };
+        check_length(upload.length, request.length)?;
+        let bytes = upload.length;
+        let source = SourceRow { file, sha256: upload.digest.to_string(), bytes, options: options_text };
         let (project, dataset) = (caller.project_id(), request.dataset.as_str());
         if let Some(version) = datasets::version_of_source(&self.store.db, project, dataset, &source).await? {
             return Ok(ImportAnswer::Unchanged { version: self.shown_version(&version).await? });
         }
-        let blob = self.store.blobs.put_file(upload.file.path()).await?;
-        let task = Task::Import {
-            dataset: request.dataset,
-            file: source.file,
-            source: blob.to_string(),
-            bytes: upload.bytes,
-            options,
-        };
+        let blob = self.store.blobs.keep(upload).await?;
+        let task =
+            Task::Import { dataset: request.dataset, file: source.file, source: blob.to_string(), bytes, options };
         let job = self.queue(caller, "dataset.import", &task).await?;
         Ok(ImportAnswer::Started { job: compute::shown(&job)? })
     }
@@ -130,22 +124,15 @@ fn cut_short(received: u64, reason: &str) -> Error {
     Error::invalid("body", format!("the upload broke off after {received} bytes: {reason}"), "send it again")
 }
 
-/// A body that has arrived. Dropping it removes the file.
-struct Upload {
-    file: NamedTempFile,
-    sha256: String,
-    bytes: u64,
-}
-
+/// Takes the body. It lies in the work folder, from which what a killed server left is removed at its next start.
 async fn receive(
     folder: &Path,
     body: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + Unpin,
     limit: u64,
-) -> Result<Upload, Error> {
-    let file =
-        tempfile::Builder::new().prefix(UPLOAD_PREFIX).tempfile_in(folder).map_err(|error| not_kept(folder, &error))?;
+) -> Result<Arrived, Error> {
+    let arriving = Arriving::begin(folder, UPLOAD_PREFIX).map_err(|error| not_kept(folder, &error))?;
     let (chunks, received) = mpsc::channel(QUEUE);
-    let writer = tokio::task::spawn_blocking(move || write(file, received));
+    let writer = tokio::task::spawn_blocking(move || write(arriving, received));
     let passed = pass_on(body, chunks, limit).await;
     // Waited for in any case, so that a refused upload has left nothing when its refusal is answered.
     let written = writer.await.map_err(|_| Error::Internal("writing an upload panicked".into()))?;
@@ -173,15 +160,11 @@ async fn pass_on(
     Ok(())
 }
 
-fn write(mut file: NamedTempFile, mut chunks: mpsc::Receiver<Bytes>) -> std::io::Result<Upload> {
-    let (mut hasher, mut bytes) = (Sha256::new(), 0);
+fn write(mut arriving: Arriving, mut chunks: mpsc::Receiver<Bytes>) -> std::io::Result<Arrived> {
     while let Some(chunk) = chunks.blocking_recv() {
-        hasher.update(&chunk);
-        file.write_all(&chunk)?;
-        bytes += chunk.len() as u64;
+        arriving.write(&chunk)?;
     }
-    file.flush()?;
-    Ok(Upload { file, sha256: hex::encode(hasher.finalize()), bytes })
+    arriving.finish()
 }
 
 fn not_kept(folder: &Path, error: &std::io::Error) -> Error {

@@ -6,6 +6,7 @@ use meuse_core::recipe::{self, EditError, Parsed, Plan, Problem, Problems, Start
 use meuse_core::schema::Schema;
 
 use crate::access::{Action, Caller};
+use crate::compute::NoWords;
 use crate::{App, Error};
 
 /// The longest text that is read for a form, in bytes.
@@ -85,6 +86,10 @@ impl App {
         let (schema, profile) = self.schema_and_profile(&version).await.map_err(Found::Error)?;
         let plan = parsed.check(&schema, Some(&profile)).map_err(Found::Problems)?;
         self.find_room(&parsed, &plan, &schema).map_err(Found::Problems)?;
+        self.starting_words(caller, &parsed).await.map_err(|error| match error {
+            NoWords::Problems(problems) => Found::Problems(problems),
+            NoWords::Error(error) => Found::Error(error),
+        })?;
         let warnings = recipe::warnings(&parsed.recipe, &profile);
         Ok((warnings, parsed.recipe.network_summary(&plan, &schema)))
     }

@@ -102,6 +102,8 @@ fn summary(row: VersionRow) -> Result<VersionSummary, Error> {
         "binary" => Task::Binary,
         "multiclass" => Task::Multiclass,
         "regression" => Task::Regression,
+        "detection" => Task::Detection,
+        "embedding" => Task::Embedding,
         other => return Err(Error::Internal(format!("the record of a version names the task `{other}`"))),
     };
     Ok(VersionSummary {

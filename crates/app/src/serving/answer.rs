@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use meuse_core::api::{ClassProbability, Prediction, Timings};
+use meuse_core::api::{ClassProbability, FoundBox, Prediction, Timings};
 use meuse_core::bundle::{Manifest, Task};
+use meuse_core::recipe::network::BOX_SIDES;
 use meuse_core::table::Table;
 use meuse_core::tensor::Tensor;
 use meuse_engine::Scores;
-use meuse_prep::{RowNote, Transformed};
+use meuse_prep::{RowNote, Step, Transformed, boxes};
 use serde_json::{Map, Value};
 
 use super::columns;
@@ -80,10 +81,15 @@ fn refused(error: meuse_prep::Error) -> Error {
 
 fn predictions(loaded: &Loaded, table: &Table, seen: &Transformed, scores: &Scores) -> Result<Vec<Prediction>, Error> {
     let mut predictions = match (&loaded.manifest.labels, &scores.probability) {
+        (Some(labels), _) if loaded.manifest.task == Task::Detection => found_boxes(loaded, labels, seen, scores)?,
         (Some(labels), Some(probabilities)) if loaded.manifest.task == Task::Multiclass => {
             told_apart(labels, probabilities)
         }
         (Some(labels), Some(probabilities)) => classified(loaded, labels, probabilities),
+        (None, _) if loaded.manifest.task == Task::Embedding => {
+            let embedded = |row: &[f32]| Prediction { embedding: row.to_vec(), ..Prediction::default() };
+            scores.raw.chunks_exact(loaded.session.outputs()).map(embedded).collect()
+        }
         (None, _) => {
             scores.raw.iter().map(|raw| Prediction { value: Some(f64::from(*raw)), ..Prediction::default() }).collect()
         }
@@ -105,6 +111,39 @@ fn predictions(loaded: &Loaded, table: &Table, seen: &Transformed, scores: &Scor
     }
     for RowNote { row, note } in &seen.notes {
         predictions[*row].notes.push(note.clone());
+    }
+    Ok(predictions)
+}
+
+/// The boxes of each picture.
+fn found_boxes(
+    loaded: &Loaded,
+    labels: &[String],
+    seen: &Transformed,
+    scores: &Scores,
+) -> Result<Vec<Prediction>, Error> {
+    let inconsistent = || Error::Internal("the bundle of a detection does not say how scores become boxes".into());
+    let detector = loaded.manifest.detector.as_ref().ok_or_else(inconsistent)?;
+    let cells = detector.rows as usize * detector.columns as usize;
+    if loaded.session.outputs() != (labels.len() + BOX_SIDES) * cells {
+        return Err(inconsistent());
+    }
+    let steps = loaded.fitted.columns.iter().find_map(|column| match &column.step {
+        Step::Picture { steps } => Some(steps),
+        _ => None,
+    });
+    let steps = steps.ok_or_else(inconsistent)?;
+    let mut predictions = Vec::with_capacity(seen.sizes.len());
+    for (row, (raw, size)) in scores.raw.chunks_exact(loaded.session.outputs()).zip(&seen.sizes).enumerate() {
+        if raw.iter().any(|number| !number.is_finite()) {
+            return Err(Error::Internal(format!("the model answered no number for rows[{row}]")));
+        }
+        let placement = steps.placement(size.map(|side| side as f64)).ok_or_else(inconsistent)?;
+        let boxes = boxes::found(raw, detector, &placement).into_iter().filter_map(|found| {
+            let label = labels.get(found.class as usize)?.clone();
+            Some(FoundBox { label, score: found.score, area: found.area })
+        });
+        predictions.push(Prediction { boxes: Some(boxes.collect()), ..Prediction::default() });
     }
     Ok(predictions)
 }
@@ -140,5 +179,7 @@ fn classified(loaded: &Loaded, labels: &[String], probabilities: &[f32]) -> Vec<
 }
 
 fn is_finite(prediction: &Prediction) -> bool {
-    prediction.probability.or(prediction.value).is_some_and(f64::is_finite)
+    let one = prediction.probability.or(prediction.value);
+    one.map_or(prediction.boxes.is_some() || !prediction.embedding.is_empty(), f64::is_finite)
+        && prediction.embedding.iter().all(|one| one.is_finite())
 }

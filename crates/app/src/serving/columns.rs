@@ -121,6 +121,7 @@ fn mismatch(input: &Input, given: &str) -> Error {
         ColumnType::Boolean => "booleans",
         ColumnType::Text => "text",
         ColumnType::Image => "pictures as text in base64",
+        ColumnType::Boxes => "nothing here",
         ColumnType::Date => "dates as text, such as 2026-11-23",
         ColumnType::Timestamp => "instants as text, such as 2026-11-23T10:14:00Z",
     };

@@ -11,6 +11,7 @@ mod limits;
 mod pool;
 mod stats;
 mod tally;
+mod words;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,6 +33,7 @@ use pool::Pool;
 use stats::milliseconds;
 pub use stats::{CallLabels, StageLabels, Statistics, VersionLabels};
 pub use tally::Tally;
+pub use words::Asked;
 
 /// Loaded bundles, permits and counters.
 pub struct Serving {

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
 
 use super::cost::Costs;
+use super::words::Words;
 use crate::Error;
 use crate::models::{BundleFiles, Resolved};
 
@@ -31,6 +32,8 @@ pub struct Loaded {
     pub(super) fitted: Fitted,
     pub(super) session: Session,
     pub(super) costs: Costs,
+    /// The vectors of an embedding.
+    pub(super) words: Option<Words>,
 }
 
 /// Loaded bundles by digest.
@@ -124,7 +127,9 @@ fn open<'a>(name: &str, native: &std::path::Path, file: impl Fn(&str) -> &'a byt
     meuse_engine::init(native).map_err(|error| Error::Unavailable(error.to_string()))?;
     let session = Session::open(file(bundle::MODEL), THREADS);
     let session = session.map_err(|error| unreadable(name, bundle::MODEL, &error))?;
-    Ok(Loaded { manifest, scorecard: explanation.scorecard, fitted, session, costs: Costs::default() })
+    let words = Words::of(&manifest, &fitted, file(bundle::MODEL));
+    let words = words.map_err(|error| unreadable(name, bundle::MODEL, &error))?;
+    Ok(Loaded { manifest, scorecard: explanation.scorecard, fitted, session, costs: Costs::default(), words })
 }
 
 fn parse<T: DeserializeOwned>(name: &str, file: &str, bytes: &[u8]) -> Result<T, Error> {

@@ -38,15 +38,55 @@ pub struct Prediction {
     /// For several classes, all of them with their probabilities, the most probable first, at most 1000.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassProbability>,
+    /// For a detection, the boxes that were found, the highest score first; an empty list when there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<Vec<FoundBox>>,
     /// The predicted number, for a regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// The mean vector of the text's known words, for an embedding; zeros where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub embedding: Vec<f32>,
     /// The score of a scorecard: the sum of whole points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub points: Option<i64>,
     /// What was done about missing and unknown values, as the recipe says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<Note>,
+}
+
+/// A box around a thing that was found in a picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FoundBox {
+    /// What it is.
+    pub label: String,
+    /// How sure the model is, from 0 to 1.
+    pub score: f64,
+    /// Left, top, width, height, in pixels of the picture that was sent, as it is to be seen.
+    #[serde(rename = "box")]
+    pub area: [f64; 4],
+}
+
+/// The words nearest to a word.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Neighbours {
+    /// The model's name.
+    pub model: String,
+    /// The version that answered.
+    pub version: u32,
+    /// The word, as it was asked for.
+    pub word: String,
+    /// Its neighbours, the nearest first.
+    pub neighbours: Vec<Neighbour>,
+}
+
+/// A word near to another one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Neighbour {
+    /// The word.
+    pub word: String,
+    /// The cosine of the angle between the vectors: 1 in the same direction, 0 across.
+    pub similarity: f64,
 }
 
 /// A class and how probable it is.

@@ -20,6 +20,8 @@ pub enum Algorithm {
     /// Gradient-boosted trees by LightGBM.
     // Its table may be long, so it is boxed.
     Lightgbm(Box<Lightgbm>),
+    /// Word vectors by skip-gram with negative sampling; for `task = "embedding"`.
+    SkipGram(SkipGram),
     /// A neural network, by libtorch; needs `meuse-deep`.
     Network(Box<Network>),
 }
@@ -32,6 +34,7 @@ impl Algorithm {
             Self::LinearRegression(_) => "linear_regression",
             Self::Scorecard(_) => "scorecard",
             Self::Lightgbm(_) => "lightgbm",
+            Self::SkipGram(_) => "skip_gram",
             Self::Network(_) => "network",
         }
     }
@@ -232,4 +235,80 @@ pub enum Monotone {
     Increasing,
     /// A larger value never raises the prediction.
     Decreasing,
+}
+
+/// Parameters of skip-gram with negative sampling, under word2vec's meanings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SkipGram {
+    /// Numbers of a vector.
+    #[serde(default = "default_dimensions")]
+    #[schemars(range(min = 2, max = 2048))]
+    pub dimensions: u32,
+    /// How many words to either side are neighbours at most; at each place a width up to it is drawn.
+    #[serde(default = "default_window")]
+    #[schemars(range(min = 1, max = 100))]
+    pub window: u32,
+    /// Words that are drawn beside each neighbour, by their frequency to the power 3/4.
+    #[serde(default = "default_negatives")]
+    #[schemars(range(min = 1, max = 100))]
+    pub negatives: u32,
+    /// Words that stand less often in the training part get no vector.
+    #[serde(default = "default_min_count")]
+    #[schemars(range(min = 1))]
+    pub min_count: u32,
+    /// Above this frequency places of a word are left out by chance, the more the more frequent it is; 0: none is.
+    #[serde(default = "default_subsample")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub subsample: f64,
+    /// How often all texts are read.
+    #[serde(default = "default_epochs")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub epochs: u32,
+    /// The rate at the beginning; it falls evenly to nothing.
+    #[serde(default = "default_rate")]
+    #[schemars(range(min = 1e-6, max = 1.0))]
+    pub learning_rate: f64,
+}
+
+fn default_dimensions() -> u32 {
+    100
+}
+
+fn default_window() -> u32 {
+    5
+}
+
+fn default_negatives() -> u32 {
+    5
+}
+
+fn default_min_count() -> u32 {
+    5
+}
+
+fn default_subsample() -> f64 {
+    1e-3
+}
+
+fn default_epochs() -> u32 {
+    5
+}
+
+fn default_rate() -> f64 {
+    0.025
+}
+
+impl Default for SkipGram {
+    fn default() -> Self {
+        Self {
+            dimensions: default_dimensions(),
+            window: default_window(),
+            negatives: default_negatives(),
+            min_count: default_min_count(),
+            subsample: default_subsample(),
+            epochs: default_epochs(),
+            learning_rate: default_rate(),
+        }
+    }
 }

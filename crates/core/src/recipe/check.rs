@@ -1,5 +1,7 @@
 //! A recipe against the columns of its dataset: what each column's treatment is, or what is wrong.
 
+mod detection;
+mod embeddings;
 mod networks;
 mod plan;
 mod warnings;
@@ -55,7 +57,9 @@ pub fn check(recipe: &Recipe, schema: &Schema, profile: Option<&Profile>) -> Res
         checker.report("drop", "no column is left to learn from".into(), "drop fewer columns".into());
     }
     let plan = Plan { columns };
+    checker.reads_one_picture(&plan);
     checker.network(&plan);
+    checker.skip_gram(&plan);
     if checker.problems.is_empty() { Ok(plan) } else { Err(Problems(checker.problems)) }
 }
 
@@ -81,7 +85,9 @@ impl Checker<'_> {
 
     fn columns_exist(&mut self) {
         let recipe = self.recipe;
-        self.exists("target", &recipe.target);
+        if recipe.task != Task::Embedding {
+            self.exists("target", &recipe.target);
+        }
         for (index, column) in recipe.drop.iter().enumerate() {
             self.exists(&format!("drop[{index}]"), column);
         }
@@ -101,11 +107,17 @@ impl Checker<'_> {
 
     fn target(&mut self) {
         let recipe = self.recipe;
+        if recipe.task == Task::Embedding {
+            return self.no_target();
+        }
         let Some(column) = self.schema.column(&recipe.target) else { return };
+        self.boxes_and_their_task(column);
         match recipe.task {
+            Task::Detection => self.detection_target(column),
             Task::Regression => self.regression_target(column),
             Task::Binary => self.binary_target(column),
             Task::Multiclass => self.several_classes(column),
+            Task::Embedding => {}
         }
         let threshold = recipe.threshold;
         if !(0.0..=1.0).contains(&threshold) {
@@ -199,14 +211,17 @@ impl Checker<'_> {
         let fits = match recipe.algorithm {
             Algorithm::LogisticRegression(_) | Algorithm::Scorecard(_) => recipe.task == Task::Binary,
             Algorithm::LinearRegression(_) => recipe.task == Task::Regression,
-            Algorithm::Lightgbm(_) => recipe.task != Task::Multiclass,
-            Algorithm::Network(_) => true,
+            Algorithm::Lightgbm(_) => !matches!(recipe.task, Task::Multiclass | Task::Detection),
+            Algorithm::Network(_) => recipe.task != Task::Embedding,
+            Algorithm::SkipGram(_) => recipe.task == Task::Embedding,
         };
         if !fits {
             let (task, other) = match recipe.task {
                 Task::Binary => ("binary", "`logistic_regression`, `scorecard`, `lightgbm` or `network`"),
                 Task::Multiclass => ("multiclass", "`network`"),
                 Task::Regression => ("regression", "`linear_regression`, `lightgbm` or `network`"),
+                Task::Detection => ("detection", "`network`"),
+                Task::Embedding => ("embedding", "`skip_gram`"),
             };
             let message = format!("`{}` cannot do a {task} task", recipe.algorithm.name());
             self.report("algorithm.name", message, format!("use {other}"));
@@ -219,13 +234,14 @@ impl Checker<'_> {
             Split::Random(shares) => self.shares(*shares),
             Split::Stratified(shares) => {
                 self.shares(*shares);
-                if recipe.task == Task::Regression {
-                    let hint = "use method = \"random\"".into();
-                    self.report(
-                        "split.method",
-                        "a stratified split needs classes, and a regression has none".into(),
-                        hint,
-                    );
+                let without_classes = match recipe.task {
+                    Task::Binary | Task::Multiclass => None,
+                    Task::Regression => Some("a stratified split needs classes, and a regression has none"),
+                    Task::Embedding => Some("a stratified split needs classes, and an embedding has none"),
+                    Task::Detection => Some("a stratified split needs one class for each row, and a picture has boxes"),
+                };
+                if let Some(message) = without_classes {
+                    self.report("split.method", message.into(), "use method = \"random\"".into());
                 }
             }
             Split::Column(split) if split.column == recipe.target => {
@@ -306,6 +322,13 @@ impl Checker<'_> {
         let none = ColumnRule::default();
         let rule = self.recipe.preprocessing.columns.get(&column.name).unwrap_or(&none);
         let field = format!("preprocessing.columns.{}", column.name);
+        if column.column_type == ColumnType::Boxes {
+            let message = format!("`{}` holds boxes, and nothing can be learnt from them", column.name);
+            let hint =
+                format!("add \"{0}\" to drop; to learn the boxes: task = \"detection\", target = \"{0}\"", column.name);
+            self.report("drop", message, hint);
+            return None;
+        }
         if column.column_type == ColumnType::Image || rule.encode == Some(Encode::Image) {
             let treatment = self.picture(column, rule, &field)?;
             return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
@@ -333,7 +356,9 @@ impl Checker<'_> {
             let treatment = self.long_text(column, rule, &field)?;
             return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
         }
-        if rule.encode == Some(Encode::Sequence) {
+        // Word vectors are learnt from nothing else.
+        let reads_words = matches!(self.recipe.algorithm, Algorithm::SkipGram(_)) && rule.encode.is_none();
+        if rule.encode == Some(Encode::Sequence) || reads_words {
             let treatment = self.sequence(column, rule, &field)?;
             return Some(PlannedColumn { name: column.name.clone(), column_type: column.column_type, treatment });
         }

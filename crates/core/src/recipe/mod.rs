@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod check;
+mod detection;
 mod document;
 mod edit;
 mod edit_json;
@@ -22,8 +23,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use algorithm::{Algorithm, Capacity, ClassWeight, Lightgbm, Linear, Monotone, ScorecardParameters};
+pub use algorithm::{Algorithm, Capacity, ClassWeight, Lightgbm, Linear, Monotone, ScorecardParameters, SkipGram};
 pub use check::{Plan, PlannedColumn, Treatment, check, warnings};
+pub use detection::DetectionRule;
 pub use edit::{EditError, edit};
 pub use image::{Augmentation, BadSetting, Colour, Filter, ImageRule, Mode, PictureFill};
 pub use parse::{Parsed, Problem, Problems, Reading, parse, read};
@@ -44,7 +46,8 @@ pub struct Recipe {
     pub dataset: DatasetRef,
     /// What is predicted.
     pub task: Task,
-    /// The column to predict.
+    /// The column to predict. Every task but an embedding has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub target: String,
     /// For a binary task, the target's value whose probability is predicted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,13 +59,16 @@ pub struct Recipe {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
     /// The metric by which versions are chosen. Default: `roc_auc` for a binary task, `accuracy` for several classes,
-    /// `rmse` for regression.
+    /// `rmse` for regression, `map_50_95` for detection, `loss` for an embedding.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<MetricName>,
     /// For a binary task: at or above this probability the label is the positive one.
     #[serde(default = "default_threshold")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub threshold: f64,
+    /// For a detection: which boxes are told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detection: Option<DetectionRule>,
     /// Every random choice follows from it: same data, same recipe, same seed, same model.
     #[serde(default = "default_seed")]
     pub seed: u64,
@@ -111,7 +117,7 @@ impl Recipe {
     fn of_network<T>(&self, plan: &Plan, schema: &Schema, tell: impl FnOnce(&Graph, &Network) -> T) -> Option<T> {
         let Algorithm::Network(network) = &self.algorithm else { return None };
         let classes = schema.column(&self.target).and_then(|column| column.categories.as_ref()).map_or(2, Vec::len);
-        let outputs = if self.task == Task::Multiclass { classes } else { 1 };
+        let outputs = if matches!(self.task, Task::Multiclass | Task::Detection) { classes } else { 1 };
         let given = plan.network_inputs(schema);
         let network = network.prepared(&given);
         let graph = network.graph(&given, outputs, network.loss_of(self.task)).ok()?;
@@ -124,6 +130,8 @@ impl Recipe {
             Task::Binary => MetricName::RocAuc,
             Task::Multiclass => MetricName::Accuracy,
             Task::Regression => MetricName::Rmse,
+            Task::Detection => MetricName::Map5095,
+            Task::Embedding => MetricName::Loss,
         })
     }
 }
@@ -167,6 +175,17 @@ pub enum MetricName {
     Mape,
     /// Coefficient of determination.
     R2,
+    /// Mean average precision of boxes: over the classes, and over the overlaps 0.5, 0.55 … 0.95 from which on a box
+    /// counts as found. COCO's AP.
+    #[serde(rename = "map_50_95")]
+    Map5095,
+    /// Mean average precision of boxes that overlap by half or more with the true ones. COCO's AP50.
+    #[serde(rename = "map_50")]
+    Map50,
+    /// Of word vectors: mean loss of a pair of words.
+    Loss,
+    /// Of word vectors: share of all words of the texts that have one.
+    Coverage,
 }
 
 impl MetricName {
@@ -189,12 +208,20 @@ impl MetricName {
     /// All metrics of a regression, in the order they are shown.
     pub const REGRESSION: [Self; 4] = [Self::Rmse, Self::Mae, Self::Mape, Self::R2];
 
+    /// All metrics of a detection, in the order they are shown. Precision and recall are those of the boxes that are told
+    /// at the score threshold, which are right when they overlap by half or more with a true one of their class.
+    pub const DETECTION: [Self; 4] = [Self::Map5095, Self::Map50, Self::Precision, Self::Recall];
+    /// All metrics of an embedding, in the order they are shown.
+    pub const EMBEDDING: [Self; 2] = [Self::Loss, Self::Coverage];
+
     /// The metrics of a task.
     pub fn of(task: Task) -> &'static [Self] {
         match task {
             Task::Binary => &Self::BINARY,
             Task::Multiclass => &Self::MULTICLASS,
             Task::Regression => &Self::REGRESSION,
+            Task::Detection => &Self::DETECTION,
+            Task::Embedding => &Self::EMBEDDING,
         }
     }
 
@@ -218,12 +245,16 @@ impl MetricName {
             Self::Mae => "mae",
             Self::Mape => "mape",
             Self::R2 => "r2",
+            Self::Map5095 => "map_50_95",
+            Self::Map50 => "map_50",
+            Self::Loss => "loss",
+            Self::Coverage => "coverage",
         }
     }
 
     /// Whether a larger value is better.
     pub fn larger_is_better(self) -> bool {
-        !matches!(self, Self::Brier | Self::LogLoss | Self::Rmse | Self::Mae | Self::Mape)
+        !matches!(self, Self::Brier | Self::LogLoss | Self::Rmse | Self::Mae | Self::Mape | Self::Loss)
     }
 }
 

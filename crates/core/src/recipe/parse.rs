@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::document::Document;
 use super::{Recipe, json_schema, validate};
+use crate::bundle::Task;
 
 /// One thing that is wrong with a recipe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -85,13 +86,25 @@ pub fn read(text: &str) -> Reading {
     }
 }
 
+/// Which tasks have a target is more than the schema says.
+fn target_is_missing(document: &Document) -> Option<Problem> {
+    let recipe = document.value.as_object()?;
+    let has_none = recipe.get("task").and_then(serde_json::Value::as_str) == Some(Task::Embedding.word());
+    if has_none || recipe.contains_key("target") {
+        return None;
+    }
+    let (message, hint) = ("the field `target` is missing".to_owned(), "add `target = …`".to_owned());
+    Some(Problem { line: None, field: String::new(), message, hint })
+}
+
 /// Reads a recipe from TOML or JSON.
 ///
 /// # Errors
 /// All problems at once: what the JSON Schema does not allow, with line, field, what is allowed and the nearest name.
 pub fn parse(text: &str) -> Result<Parsed, Problems> {
     let document = Document::read(text).map_err(|problem| Problems(vec![problem]))?;
-    let problems = validate::validate(&document, &json_schema());
+    let mut problems = validate::validate(&document, &json_schema());
+    problems.extend(target_is_missing(&document));
     if !problems.is_empty() {
         return Err(Problems(problems));
     }

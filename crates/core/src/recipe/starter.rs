@@ -106,6 +106,7 @@ fn pictures(
     }
     let numeric = matches!(target.column_type, ColumnType::Integer | ColumnType::Number);
     let task = match target.distinct {
+        1.. if target.column_type == ColumnType::Boxes => Task::Detection,
         0 | 1 => {
             return Err(problem(
                 "target",
@@ -223,6 +224,9 @@ impl Draft<'_> {
             Task::Binary => ("binary", "roc_auc"),
             Task::Multiclass => ("multiclass", "accuracy"),
             Task::Regression => ("regression", "rmse"),
+            Task::Detection => ("detection", "map_50_95"),
+            // Of a target there is none: no starter is written for it.
+            Task::Embedding => ("embedding", "loss"),
         };
         let _ = writeln!(
             text,

@@ -10,6 +10,8 @@ use crate::profile::{ImagesProfile, Profile};
 const SMALL: u32 = 64;
 /// The side of larger ones.
 const USUAL: u32 = 96;
+/// The side of larger ones in which things are found.
+const FOR_BOXES: u32 = 160;
 
 /// Writes a first recipe for the pictures of the column `image`.
 pub(super) fn write(
@@ -34,10 +36,14 @@ pub(super) fn write(
     if let (Task::Binary, Some(positive)) = (task, &options.positive) {
         let _ = writeln!(out, "positive = {}", quoted(positive));
     }
+    if task == Task::Detection {
+        detection(options, image, boxed_side(images), profile, out);
+        return text;
+    }
     let _ =
         writeln!(out, "keep = [{}]               # what else the table says of a picture is not learnt", quoted(image));
     let _ = writeln!(out, "seed = 42\n");
-    split(options, profile, out);
+    split(options, profile, "stratified", out);
     if images.duplicates > 0 {
         let _ = writeln!(out, "\n[preprocessing.columns.{image}]");
         let count = images.duplicates;
@@ -67,10 +73,15 @@ fn side(images: &ImagesProfile) -> u32 {
     }
 }
 
-fn split(options: &StarterOptions, profile: &Profile, out: &mut String) {
+/// The side that things are found at: small ones need pixels.
+fn boxed_side(images: &ImagesProfile) -> u32 {
+    if side(images) <= SMALL { SMALL } else { FOR_BOXES }
+}
+
+fn split(options: &StarterOptions, profile: &Profile, method: &str, out: &mut String) {
     let _ = writeln!(out, "[split]");
     let Some(column) = &options.split_column else {
-        let _ = writeln!(out, "method = \"stratified\"");
+        let _ = writeln!(out, "method = {method:?}");
         let _ = writeln!(out, "validation = 0.1               # share of pictures to choose by");
         let _ = writeln!(out, "test = 0.2                     # share of pictures to report on, which choose nothing");
         return;
@@ -85,6 +96,39 @@ fn split(options: &StarterOptions, profile: &Profile, out: &mut String) {
     let _ = writeln!(out, "training = [{}]", those(&TRAINING));
     let _ = writeln!(out, "validation = [{}]", those(&VALIDATION));
     let _ = writeln!(out, "test = [{}]", those(&TEST));
+}
+
+/// The rest of a recipe for boxes: every eighth pixel of a row and a column becomes a cell of the grid.
+fn detection(options: &StarterOptions, image: &str, side: u32, profile: &Profile, out: &mut String) {
+    let _ =
+        writeln!(out, "keep = [{}]               # what else the table says of a picture is not learnt", quoted(image));
+    let _ = writeln!(out, "seed = 42\n");
+    split(options, profile, "random", out);
+    let _ = writeln!(out, "\n[detection]");
+    let _ = writeln!(out, "score_threshold = 0.3          # boxes of a lower score are not told");
+    let _ = writeln!(out, "iou_threshold = 0.5            # of two boxes of a class that overlap more, one is told");
+    let _ = writeln!(out, "\n[preprocessing.columns.{image}.image]");
+    let _ = writeln!(out, "width = {side}                    # pixels that the model sees");
+    let _ = writeln!(out, "height = {side}");
+    let _ =
+        writeln!(out, "\n[preprocessing.columns.{image}.augmentation]   # of the training part only; boxes move along");
+    let _ =
+        writeln!(out, "horizontal_flip = true\nwidth_shift = 0.1\nheight_shift = 0.1\nzoom = 0.2\nbrightness = 0.2");
+    let _ = writeln!(out, "\n[algorithm]\nname = \"network\"\nepochs = 30\nbatch_size = 16\nclip_norm = 10.0");
+    let _ = writeln!(
+        out,
+        "layers = [                     # the last one makes a feature map; the detector's head is added"
+    );
+    let strides = if side > SMALL { [2, 1, 2, 1, 2, 1, 1, 1] } else { [1, 1, 2, 1, 2, 1, 1, 1] };
+    for (filters, stride) in [16, 32, 32, 64, 64, 96, 96, 96].into_iter().zip(strides) {
+        let _ = writeln!(
+            out,
+            "  {{ kind = \"conv2d\", filters = {filters}, kernel = 3, stride = {stride}, padding = \"same\", bias = false }},\n  \
+             {{ kind = \"batch_norm\" }},\n  {{ kind = \"activation\", function = \"relu\" }},"
+        );
+    }
+    let _ = writeln!(out, "]\n\n[algorithm.optimizer]\nname = \"adam\"\nlearning_rate = 0.002");
+    let _ = writeln!(out, "\n[algorithm.schedule]\nname = \"cosine\"");
 }
 
 fn layers(task: Task, side: u32, classes: u64, out: &mut String) {
@@ -108,7 +152,7 @@ fn layers(task: Task, side: u32, classes: u64, out: &mut String) {
             format!("  {{ kind = \"dense\", units = {classes}, activation = \"softmax\" }},  # the classes")
         }
         Task::Binary => "  { kind = \"dense\", units = 1, activation = \"sigmoid\" },".to_owned(),
-        Task::Regression => "  { kind = \"dense\", units = 1 },".to_owned(),
+        Task::Regression | Task::Detection | Task::Embedding => "  { kind = \"dense\", units = 1 },".to_owned(),
     };
     let _ = writeln!(out, "{last}\n]");
     let _ = writeln!(out, "\n[algorithm.optimizer]\nname = \"adam\"\nlearning_rate = 0.001");

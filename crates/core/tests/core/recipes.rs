@@ -111,7 +111,8 @@ fn what_the_schema_does_not_allow_is_named_with_its_line() {
     refused(
         "\"binary\"",
         "\"binery\"",
-        "line 2: `task`: `binery` is not allowed here (allowed: `binary`, `multiclass`, `regression`; did you mean `binary`?)",
+        "line 2: `task`: `binery` is not allowed here (allowed: `binary`, `multiclass`, `regression`, `detection`, \
+         `embedding`; did you mean `binary`?)",
     );
     refused("logistic_regression", "logistic", "line 18: `algorithm.name`: `logistic` is not allowed here");
     refused("name = \"logistic_regression\"", "", "line 17: `algorithm`: the field `name` is missing");

@@ -24,7 +24,7 @@ const FREE: u64 = 64 << 20;
 
 /// What kind of file was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A zip archive.
     Zip,
     /// A tar archive.
@@ -36,7 +36,7 @@ pub(super) enum Kind {
 }
 
 /// What a file is by its first bytes; nothing when it is none of these.
-pub(super) fn kind(source: &Path) -> Result<Option<Kind>, Error> {
+pub(crate) fn kind(source: &Path) -> Result<Option<Kind>, Error> {
     let reading = || Error::reading(source);
     let mut head = Vec::new();
     File::open(source).map_err(reading())?.take(512).read_to_end(&mut head).map_err(reading())?;
@@ -52,6 +52,11 @@ pub(super) fn kind(source: &Path) -> Result<Option<Kind>, Error> {
     Ok(unpacked.ok().and_then(|_| plain_kind(&inside)).map(|kind| if kind == Kind::Tar { Kind::TarGz } else { kind }))
 }
 
+/// Whether a file that begins so is a file of pictures, or is compressed and may hold one.
+pub(super) fn may_begin(head: &[u8]) -> bool {
+    head.starts_with(&[0x1f, 0x8b]) || plain_kind(head).is_some()
+}
+
 fn plain_kind(head: &[u8]) -> Option<Kind> {
     match head {
         [b'P', b'K', 3 | 5, 4 | 6, ..] => Some(Kind::Zip),
@@ -63,19 +68,19 @@ fn plain_kind(head: &[u8]) -> Option<Kind> {
 
 /// One file in an archive.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// Its path, with `/` between its parts.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Its size in bytes, as the archive says.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Where it begins in a tar; its number in a zip.
     place: u64,
 }
 
 /// An archive that was looked through.
-pub(super) struct Archive {
+pub(crate) struct Archive {
     /// Its files, in the archive's order. Folders are left out.
-    pub(super) entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     bytes: Bytes,
 }
 
@@ -86,7 +91,7 @@ enum Bytes {
 
 impl Archive {
     /// Looks through a tar.
-    pub(super) fn tar(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn tar(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::reading(path))?;
         let length = file.metadata().map_err(Error::reading(path))?.len();
         let mut archive = tar::Archive::new(file.try_clone().map_err(Error::reading(path))?);
@@ -116,7 +121,7 @@ impl Archive {
     }
 
     /// Looks through a zip.
-    pub(super) fn zip(path: &Path) -> Result<Self, Error> {
+    pub(crate) fn zip(path: &Path) -> Result<Self, Error> {
         let file = File::open(path).map_err(Error::reading(path))?;
         let length = file.metadata().map_err(Error::reading(path))?.len();
         let mut archive = ZipArchive::new(file).map_err(|error| damaged_zip("", &error))?;
@@ -152,7 +157,7 @@ impl Archive {
     }
 
     /// The bytes of an entry. The inner error says what is wrong with this entry alone.
-    pub(super) fn read(&mut self, number: usize, most: u64) -> Result<Result<Vec<u8>, String>, Error> {
+    pub(crate) fn read(&mut self, number: usize, most: u64) -> Result<Result<Vec<u8>, String>, Error> {
         let Entry { size, place, .. } = self.entries[number];
         if size > most {
             let (has, most) = (size >> 20, most >> 20);
@@ -181,13 +186,13 @@ impl Archive {
     }
 
     /// Where an entry lies in the file itself, as it is; nothing when it would have to be unpacked.
-    pub(super) fn lies_at(&self, number: usize) -> Option<u64> {
+    pub(crate) fn lies_at(&self, number: usize) -> Option<u64> {
         matches!(self.bytes, Bytes::Tar(_)).then(|| self.entries[number].place)
     }
 }
 
 /// Unpacks a gzip file into another file, at most as much as an archive may.
-pub(super) fn gunzip(source: &Path, into: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn gunzip(source: &Path, into: &Path) -> Result<PathBuf, Error> {
     let file = File::open(source).map_err(Error::reading(source))?;
     let length = file.metadata().map_err(Error::reading(source))?.len();
     let most = most_unpacked(length);
@@ -222,7 +227,7 @@ fn last_name(tar: &Path) -> String {
 }
 
 /// The first bytes of a file that may be compressed by gzip, unpacked, and how many are behind them.
-pub(super) fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, String> {
+pub(crate) fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, String> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
@@ -297,7 +302,7 @@ fn checked_name(raw: &str) -> Result<String, Error> {
 }
 
 /// The whole of one file that is no archive.
-pub(super) fn whole(source: &Path, most: u64) -> Result<Vec<u8>, Error> {
+pub(crate) fn whole(source: &Path, most: u64) -> Result<Vec<u8>, Error> {
     let mut file = File::open(source).map_err(Error::reading(source))?;
     let length = file.seek(SeekFrom::End(0)).and_then(|length| file.rewind().map(|()| length));
     let length = length.map_err(Error::reading(source))?;

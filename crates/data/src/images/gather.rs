@@ -311,13 +311,13 @@ impl<'a> Gatherer<'a> {
 }
 
 /// Files that systems leave in folders.
-fn is_of_no_one(name: &str) -> bool {
+pub(crate) fn is_of_no_one(name: &str) -> bool {
     let is_hidden = |part: &str| part.starts_with('.') || part == "__MACOSX";
     let file = name.rsplit('/').next().unwrap_or(name);
     name.split('/').any(is_hidden) || ["Thumbs.db", "desktop.ini"].contains(&file)
 }
 
-fn has_extension(name: &str, wanted: &str) -> bool {
+pub(crate) fn has_extension(name: &str, wanted: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case(wanted))
 }
 

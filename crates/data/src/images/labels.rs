@@ -9,11 +9,11 @@ use crate::Error;
 
 /// What is known of a file before it is looked at.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Given {
+pub(crate) struct Given {
     /// What it shows.
-    pub(super) label: Option<String>,
+    pub(crate) label: Option<String>,
     /// The part that it belongs to.
-    pub(super) split: Option<String>,
+    pub(crate) split: Option<String>,
     /// The boxes in it.
     pub(super) boxes: Vec<LabelledBox>,
 }
@@ -30,7 +30,7 @@ pub(super) fn part(word: &str) -> Option<&'static str> {
 
 /// By folders: the first one says the class; a folder `train`, `validation` or `test` above says the part. Folders
 /// that all files lie in say nothing, as the one that was packed.
-pub(super) fn by_folders(paths: &[&str]) -> Vec<Given> {
+pub(crate) fn by_folders(paths: &[&str]) -> Vec<Given> {
     let folders = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
     let mut all: Vec<Vec<String>> = paths.iter().map(|path| folders(path)).collect();
     for path in &mut all {
@@ -183,6 +183,8 @@ struct Annotation {
     image_id: u64,
     category_id: u64,
     bbox: [f64; 4],
+    #[serde(default)]
+    iscrowd: u8,
 }
 
 #[derive(Deserialize)]
@@ -211,7 +213,7 @@ pub(super) fn coco(name: &str, bytes: &[u8], finder: &Finder<'_>) -> Option<List
         listed.files.insert(path.to_owned(), Given { split: split.clone(), ..Given::default() });
     }
     for annotation in coco.annotations {
-        let Annotation { image_id, category_id, bbox } = annotation;
+        let Annotation { image_id, category_id, bbox, iscrowd } = annotation;
         let Some(given) = paths.get(&image_id).and_then(|path| listed.files.get_mut(*path)) else { continue };
         let Some(label) = categories.get(&category_id) else {
             listed
@@ -223,7 +225,7 @@ pub(super) fn coco(name: &str, bytes: &[u8], finder: &Finder<'_>) -> Option<List
             listed.problems.push((name.to_owned(), format!("a box of image {image_id} has no area: {bbox:?}")));
             continue;
         }
-        given.boxes.push(LabelledBox { label: label.clone(), area: bbox });
+        given.boxes.push(LabelledBox { label: label.clone(), area: bbox, crowd: iscrowd != 0 });
     }
     for given in listed.files.values_mut() {
         let first = given.boxes.first().map(|first| first.label.clone());
@@ -274,13 +276,13 @@ mod tests {
     fn cocos_boxes_are_kept() {
         let finder = Finder::new(["images/1.png", "images/2.png"].into_iter());
         let text = r#"{"images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png"}, {"id": 3, "file_name": "x"}],
-            "annotations": [{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4]}, {"image_id": 2, "category_id": 7,
+            "annotations": [{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "iscrowd": 0}, {"image_id": 2, "category_id": 7,
             "bbox": [0, 0, 5, 5]}, {"image_id": 2, "category_id": 8, "bbox": [0, 0, 1, 1]}, {"image_id": 2, "category_id": 8,
             "bbox": [0, 0, 0, 1]}], "categories": [{"id": 7, "name": "cat"}, {"id": 8, "name": "dog"}]}"#;
         let listed = coco("annotations/instances_train2017.json", text.as_bytes(), &finder).expect("COCO");
         let first = &listed.files["images/1.png"];
         assert_eq!((&first.label, &first.split), (&some("cat"), &some("training")));
-        assert_eq!(first.boxes, [LabelledBox { label: "cat".into(), area: [1.0, 2.0, 3.0, 4.0] }]);
+        assert_eq!(first.boxes, [LabelledBox { label: "cat".into(), area: [1.0, 2.0, 3.0, 4.0], crowd: false }]);
         let second = &listed.files["images/2.png"];
         assert_eq!((&second.label, second.boxes.len(), listed.problems.len()), (&None, 2, 2));
         assert!(coco("x.json", b"{\"a\": 1}", &finder).is_none());

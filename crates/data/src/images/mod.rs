@@ -4,46 +4,59 @@
 //! at most 256 MiB that hold them one behind the other. A file that is broken, or is no picture, is listed with the
 //! reason and left out; what an honest archive does not hold is refused (see [`archive`]).
 
-mod archive;
+pub(crate) mod archive;
 pub(crate) mod files;
-mod gather;
+pub(crate) mod gather;
 mod idx;
-mod labels;
+pub(crate) mod labels;
 mod packs;
 mod table;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use meuse_core::job::{FileFormat, ImportSpec};
 use meuse_core::media::{self, Pack};
-use meuse_core::profile::{FileProblem, ImagesProfile};
+use meuse_core::profile::{FileProblem, ImagesProfile, Profile};
 use meuse_core::schema::{ColumnSchema, ColumnType, Schema};
 
 use self::archive::{Archive, Kind};
 use self::gather::{Gathered, Gatherer};
 use self::packs::PackWriter;
 use crate::import::{preview, write_json};
-use crate::profile::{Profiled, profile, tell_repeated};
-use crate::{Error, Watch, database};
+use crate::profile::{Profiled, Written, profile, tell_repeated};
+use crate::{Error, Watch, database, texts};
 
 /// The most problems that a profile lists; it counts them all.
 const LISTED: usize = 1000;
 /// The largest IDX file, unpacked, in bytes.
 const MAX_IDX: u64 = 1 << 30;
 
-/// Whether a file is to be imported as pictures: because it is asked for, or by its first bytes.
+/// Whether a file is an archive of pictures or texts: because it is asked for, or by its first bytes.
 pub(crate) fn is_meant(spec: &ImportSpec) -> Result<bool, Error> {
     match spec.options.format {
-        Some(format) => Ok(format == FileFormat::Images),
+        Some(format) => Ok(matches!(format, FileFormat::Images | FileFormat::Texts)),
         None => archive::kind(&spec.source).map(|kind| kind.is_some()),
     }
 }
 
-/// Imports pictures: writes what a table's import writes, the list of pictures, and packs.
+/// Whether a file begins as an archive or a file of pictures does, or may.
+pub(crate) fn is_begun_by(head: &[u8]) -> bool {
+    archive::may_begin(head)
+}
+
+/// Imports pictures: writes what a table's import writes, the list of pictures, and packs. An archive of texts goes to
+/// [`texts`].
 pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Error> {
     let beside = out.parent().unwrap_or(out);
     let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
-    let gathered = gather(spec, out, watch)?;
+    let opened = open(spec, out, watch)?;
+    let gathered = match opened {
+        Opened::Archive(archive, _) if texts::are_meant(spec, &archive) => {
+            return texts::import(spec, archive, temporary.path(), out, watch);
+        }
+        opened => gather(opened, spec, watch)?,
+    };
     if gathered.rows.is_empty() {
         return Err(nothing(&gathered));
     }
@@ -54,7 +67,8 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
 
     let connection = database::open(spec.limits, &temporary.path().join("spill"), &[&data])?;
     let columns = table::columns();
-    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
+    let Profiled { mut profile, categories } =
+        profile(&connection, &data, &columns, spec.limits, Written::ByDuckDb, watch)?;
     // Every path, hash and offset is different, which is nobody's news.
     profile.warnings.clear();
     let described = described(&gathered);
@@ -74,12 +88,33 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
         profiled.text = None;
     }
     tell_repeated(&profile, watch);
+    boxes(&gathered, &mut schema, &mut profile);
     write_json(&out.join("schema.json"), &schema)?;
     write_json(&out.join("profile.json"), &profile)?;
     write_json(&out.join("preview.json"), &preview::preview(&connection, &data, &schema)?)
 }
 
-fn gather(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<Gathered, Error> {
+/// Says of the column of boxes that it is one, and which things are in them.
+fn boxes(gathered: &Gathered, schema: &mut Schema, profile: &mut Profile) {
+    let labels: BTreeSet<&str> =
+        gathered.rows.iter().flat_map(|row| &row.boxes).map(|labelled| labelled.label.as_str()).collect();
+    for column in schema.columns.iter_mut().filter(|column| column.name == table::BOXES) {
+        column.column_type = ColumnType::Boxes;
+        column.categories = Some(labels.iter().map(|label| (*label).to_owned()).collect());
+    }
+    for column in profile.columns.iter_mut().filter(|column| column.name == table::BOXES) {
+        column.column_type = ColumnType::Boxes;
+        column.text = None;
+    }
+}
+
+/// What was sent, looked through.
+enum Opened {
+    Archive(Archive, PackWriter),
+    Idx(PackWriter),
+}
+
+fn open(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<Opened, Error> {
     let source = spec.source.as_path();
     watch.progress("look through archive", 0, 0);
     let mut packs = PackWriter::new(out);
@@ -97,20 +132,33 @@ fn gather(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<Gathered, 
             Archive::tar(&unpacked)?
         }
         Some(Kind::Zip) => Archive::zip(source)?,
-        Some(Kind::Idx) => {
-            let bytes = archive::whole(source, MAX_IDX)?;
-            let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
-            gatherer.idx("pictures.idx3-ubyte", bytes, None)?;
-            return gatherer.finish();
+        Some(Kind::Idx) if spec.options.format != Some(FileFormat::Texts) => return Ok(Opened::Idx(packs)),
+        _ if spec.options.format == Some(FileFormat::Texts) => {
+            let message = "the file is no zip and no tar";
+            return Err(Error::refused("", message, "pack the texts as a zip or tar, or name their folder"));
         }
-        None => {
+        _ => {
             let message = "the file is no zip, no tar and no IDX";
             return Err(Error::refused("", message, "pack the pictures as a zip or tar, or name their folder"));
         }
     };
-    let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
-    gatherer.archive(archive)?;
-    gatherer.finish()
+    Ok(Opened::Archive(archive, packs))
+}
+
+fn gather(opened: Opened, spec: &ImportSpec, watch: &dyn Watch) -> Result<Gathered, Error> {
+    match opened {
+        Opened::Archive(archive, packs) => {
+            let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
+            gatherer.archive(archive)?;
+            gatherer.finish()
+        }
+        Opened::Idx(packs) => {
+            let bytes = archive::whole(&spec.source, MAX_IDX)?;
+            let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
+            gatherer.idx("pictures.idx3-ubyte", bytes, None)?;
+            gatherer.finish()
+        }
+    }
 }
 
 /// What every document of Word, Excel and PowerPoint holds, which is a zip.

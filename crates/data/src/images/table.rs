@@ -95,6 +95,9 @@ const COLUMNS: [(&str, ColumnType); 14] = [
     ("boxes", ColumnType::Text),
 ];
 
+/// The column of boxes, which to people and models is no text.
+pub(super) const BOXES: &str = "boxes";
+
 /// The columns, as a profile takes them.
 pub(super) fn columns() -> Vec<Derived> {
     let derived = |(name, column_type): (&str, ColumnType)| Derived {

@@ -12,7 +12,7 @@ use super::records::{Dialect, header};
 use super::source::Csv;
 use crate::{Error, database};
 
-const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+pub(super) const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 
 /// Finds out how the file is written. `delimiter`: as the person said, if so. Errors name the header's fault.
 pub(super) fn detect(
@@ -37,7 +37,7 @@ pub(super) fn detect(
         (1..=header.cells.len()).map(|number| format!("column_{number}")).collect()
     };
     let skip = header.line - 1;
-    Ok(Csv { path: path.to_owned(), dialect, names, has_header, skip, longest_line })
+    Ok(Csv { path: path.to_owned(), begins_at: 0, dialect, names, has_header, skip, longest_line })
 }
 
 /// What DuckDB makes of the first 20,480 rows; `None` when it can make nothing of them.
@@ -82,7 +82,7 @@ fn believed(path: &Path, sniffed: Option<Dialect>, given: Option<char>) -> Resul
     Ok(best.0)
 }
 
-fn is_number(cell: &str) -> bool {
+pub(super) fn is_number(cell: &str) -> bool {
     let trimmed = cell.trim();
     trimmed.parse::<f64>().is_ok() && trimmed.ends_with(|last: char| last.is_ascii_digit() || last == '.')
 }

@@ -2,8 +2,8 @@
 //!
 //! [`text`] makes sure that a CSV file is UTF-8, [`dialect`] finds out how it is written, [`types`] what its columns
 //! are; [`parquet`] asks a Parquet file, and [`lines`] makes one of JSON lines. Then the one Parquet file is written from
-//! which everything else is computed: by [`plain`] where a CSV file is as nearly all are, by DuckDB otherwise. Pictures
-//! go another way, in [`crate::images`].
+//! which everything else is computed: by [`plain`] where a CSV file is as nearly all are, by DuckDB otherwise. Archives
+//! of pictures and texts go another way, in [`crate::images`] and [`crate::texts`].
 
 mod csv;
 mod dialect;
@@ -18,42 +18,92 @@ pub(crate) mod types;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use meuse_core::job::{FileFormat, ImportSpec};
+use meuse_core::job::{FileFormat, ImportSpec, Limits};
 use meuse_core::schema::{ColumnSchema, Schema};
 use serde::Serialize;
 
+pub(crate) use self::plain::WRITER;
 pub(crate) use self::source::Derived;
 
-use crate::profile::{Profiled, profile, tell_repeated};
+use crate::profile::{Profiled, Written, profile, tell_repeated};
 use crate::{Error, Watch, database, images};
+
+/// Bytes by which the format of a file is told.
+const HEAD: usize = 64;
 
 /// Reads the source of `spec` and writes `data.parquet`, `schema.json`, `profile.json` and `preview.json` into `out`,
 /// which exists. Temporary files lie beside `out`. The same source and options give the same bytes of `data.parquet`.
 pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Error> {
-    if images::is_meant(spec)? {
-        return images::import(spec, out, watch);
-    }
     let beside = out.parent().unwrap_or(out);
     let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
     let data = out.join("data.parquet");
+    if let Some(columns) = plain::attempt(spec, &data, watch)? {
+        let connection = database::open(spec.limits, &temporary.path().join("spill"), &[&data])?;
+        return describe(&connection, spec.limits, out, &columns, Vec::new(), Written::ByUs, watch);
+    }
+    let copied;
+    let spec = if spec.begins_at == 0 {
+        spec
+    } else {
+        copied = from_its_first_byte(spec, temporary.path())?;
+        &copied
+    };
+    if images::is_meant(spec)? {
+        return images::import(spec, out, watch);
+    }
     let [utf8, rewritten, lines] = [text::COPY, csv::COPY, lines::COPY].map(|name| temporary.path().join(name));
     let allowed = [spec.source.as_path(), &utf8, &rewritten, &lines, &data];
     let connection = database::open(spec.limits, &temporary.path().join("spill"), &allowed)?;
 
     let work = Work { connection: &connection, spec, temporary: temporary.path(), data: &data, watch };
-    let (columns, mut warnings) = match work.format()? {
+    let (columns, warnings) = match work.format()? {
         FileFormat::Csv => csv::write(&work)?,
-        // Pictures went another way above.
-        FileFormat::Parquet | FileFormat::Images => (write_parquet(&work, &spec.source)?, Vec::new()),
+        // Archives went another way above.
+        FileFormat::Parquet | FileFormat::Images | FileFormat::Texts => {
+            (write_parquet(&work, &spec.source)?, Vec::new())
+        }
         FileFormat::Jsonl => {
             lines::to_parquet(&work, &lines)?;
             (write_parquet(&work, &lines)?, Vec::new())
         }
     };
-    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
+    describe(&connection, spec.limits, out, &columns, warnings, Written::ByDuckDb, watch)
+}
+
+/// Whether a file begins as one does that is no CSV.
+fn is_other_format(head: &[u8]) -> bool {
+    head.is_empty()
+        || head.starts_with(b"PAR1")
+        || lines::is_begun_by(&head[..head.len().min(HEAD)])
+        || images::is_begun_by(head)
+        || text::is_foreign(head)
+}
+
+/// A copy of the upload alone, for readers that begin at the beginning of a file.
+fn from_its_first_byte(spec: &ImportSpec, folder: &Path) -> Result<ImportSpec, Error> {
+    let path = folder.join("source");
+    let mut source = File::open(&spec.source).map_err(Error::reading(&spec.source))?;
+    source.seek(SeekFrom::Start(spec.begins_at)).map_err(Error::reading(&spec.source))?;
+    let mut copy = File::create(&path).map_err(Error::writing(&path))?;
+    std::io::copy(&mut source, &mut copy).map_err(Error::writing(&path))?;
+    Ok(ImportSpec { source: path, begins_at: 0, ..spec.clone() })
+}
+
+/// Writes what is said about the Parquet file: schema, profile, preview.
+fn describe(
+    connection: &duckdb::Connection,
+    limits: Limits,
+    out: &Path,
+    columns: &[Derived],
+    mut warnings: Vec<String>,
+    written: Written,
+    watch: &dyn Watch,
+) -> Result<(), Error> {
+    let data = out.join("data.parquet");
+    let Profiled { mut profile, categories } = profile(connection, &data, columns, limits, written, watch)?;
     warnings.append(&mut profile.warnings);
     profile.warnings = warnings;
     tell_repeated(&profile, watch);
@@ -66,7 +116,7 @@ pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Er
     let schema = Schema { columns: described.collect() };
     write_json(&out.join("schema.json"), &schema)?;
     write_json(&out.join("profile.json"), &profile)?;
-    write_json(&out.join("preview.json"), &preview::preview(&connection, &data, &schema)?)
+    write_json(&out.join("preview.json"), &preview::preview(connection, &data, &schema)?)
 }
 
 /// What every step of an import needs.
@@ -85,7 +135,7 @@ impl Work<'_> {
         let source = &self.spec.source;
         let mut magic = Vec::new();
         let file = File::open(source).map_err(Error::reading(source))?;
-        file.take(64).read_to_end(&mut magic).map_err(Error::reading(source))?;
+        file.take(HEAD as u64).read_to_end(&mut magic).map_err(Error::reading(source))?;
         if magic.is_empty() {
             return Err(Error::refused("", "the file is empty", "give a file with a header line and rows"));
         }

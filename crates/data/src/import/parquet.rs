@@ -95,7 +95,7 @@ fn expression(cell: &str, duckdb_type: &str, column_type: ColumnType, missing: &
         ColumnType::Number => format!("CAST({cell} AS DOUBLE)"),
         ColumnType::Timestamp if duckdb_type.ends_with("TIME ZONE") => format!("{cell} AT TIME ZONE 'UTC'"),
         ColumnType::Timestamp => format!("CAST({cell} AS TIMESTAMP)"),
-        ColumnType::Text | ColumnType::Image => format!("CAST({cell} AS VARCHAR)"),
+        ColumnType::Text | ColumnType::Image | ColumnType::Boxes => format!("CAST({cell} AS VARCHAR)"),
         ColumnType::Boolean | ColumnType::Date => cell.to_owned(),
     };
     let nulls: Vec<String> = match column_type {

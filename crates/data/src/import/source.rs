@@ -17,6 +17,8 @@ const USUAL_BUFFER: usize = 32_000_000;
 pub(super) struct Csv {
     /// The file, in UTF-8.
     pub(super) path: PathBuf,
+    /// The byte of the file, from 0, at which its text begins: not 0 on the fast road only.
+    pub(super) begins_at: u64,
     /// How its cells are divided.
     pub(super) dialect: Dialect,
     /// The columns' names.

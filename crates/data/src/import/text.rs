@@ -118,15 +118,21 @@ impl LineLengths {
 }
 
 /// Files that begin like something else than text in UTF-8 or GB18030.
+const FOREIGN: [(&[u8], &str, &str); 6] = [
+    (&[0xFF, 0xFE], "UTF-16 or UTF-32", "save it as UTF-8 and import again"),
+    (&[0xFE, 0xFF], "UTF-16", "save it as UTF-8 and import again"),
+    (&[0, 0, 0xFE, 0xFF], "UTF-32", "save it as UTF-8 and import again"),
+    (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV and import that"),
+    (&[0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook", "save the sheet as CSV and import that"),
+    (&[0x1F, 0x8B], "compressed with gzip", "unpack it and import again"),
+];
+
+/// Whether a file that begins so is refused as no text.
+pub(super) fn is_foreign(head: &[u8]) -> bool {
+    FOREIGN.iter().any(|(mark, ..)| head.starts_with(mark))
+}
+
 fn refuse_foreign(source: &Path) -> Result<(), Error> {
-    const FOREIGN: [(&[u8], &str, &str); 6] = [
-        (&[0xFF, 0xFE], "UTF-16 or UTF-32", "save it as UTF-8 and import again"),
-        (&[0xFE, 0xFF], "UTF-16", "save it as UTF-8 and import again"),
-        (&[0, 0, 0xFE, 0xFF], "UTF-32", "save it as UTF-8 and import again"),
-        (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV and import that"),
-        (&[0xD0, 0xCF, 0x11, 0xE0], "an old Excel workbook", "save the sheet as CSV and import that"),
-        (&[0x1F, 0x8B], "compressed with gzip", "unpack it and import again"),
-    ];
     let head = read(source, 0, 4)?;
     match FOREIGN.iter().find(|(mark, ..)| head.starts_with(mark)) {
         Some((_, what, hint)) => Err(Error::refused("byte 0", format!("the file is {what}"), *hint)),

@@ -104,7 +104,7 @@ pub(super) fn attempt(cell: &str, column_type: ColumnType) -> String {
         ColumnType::Boolean => "BOOLEAN",
         ColumnType::Date => "DATE",
         ColumnType::Timestamp => "TIMESTAMP",
-        ColumnType::Text | ColumnType::Image => return cell.to_owned(),
+        ColumnType::Text | ColumnType::Image | ColumnType::Boxes => return cell.to_owned(),
     };
     format!("TRY_CAST({cell} AS {name})")
 }
@@ -169,6 +169,6 @@ fn fits(cell: &str, value: &str, column_type: ColumnType) -> String {
             "(({value}::VARCHAR = {cell} AND {cell} BETWEEN '0' AND '9:') OR \
              (TRY_CAST({cell} AS TIMESTAMPTZ) IS NOT NULL AND regexp_full_match({cell}, '{DATE}{TIME}')))"
         ),
-        ColumnType::Text | ColumnType::Image => "true".to_owned(),
+        ColumnType::Text | ColumnType::Image | ColumnType::Boxes => "true".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! grouped once into a temporary table `grouped` of its distinct values `v` and their counts `n`, which is mostly small
 //! and spills to disk where it is not.
 
+mod cells;
 mod long_texts;
 mod numbers;
 mod scripts;
@@ -35,6 +36,14 @@ pub(crate) struct Profiled {
     pub(crate) categories: Vec<Option<Vec<String>>>,
 }
 
+/// Who wrote a Parquet file, and so whether we can read its columns without DuckDB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// [`crate::import`]'s own writer.
+    ByUs,
+    ByDuckDb,
+}
+
 /// What one column gives.
 struct Described {
     profile: ColumnProfile,
@@ -58,6 +67,7 @@ pub(crate) fn profile(
     data: &Path,
     columns: &[Derived],
     limits: Limits,
+    written: Written,
     watch: &dyn Watch,
 ) -> Result<Profiled, Error> {
     let from = format!("read_parquet({})", database::path(data)?);
@@ -65,7 +75,8 @@ pub(crate) fn profile(
     let rows = rows as u64;
     let threads = limits.threads.clamp(1, columns.len().max(1));
     let room = (limits.memory_mib as u64).saturating_mul(1 << 20) / SORTING_SHARE / threads as u64;
-    let task = Task { from, rows, in_memory: rows.saturating_mul(8) <= room };
+    let ours = (written == Written::ByUs).then_some(data);
+    let task = Task { from, ours, rows, in_memory: rows.saturating_mul(8) <= room };
     // Temporary tables belong to a connection, so that each thread has its own `grouped`.
     let connections: Vec<Connection> = (0..threads).map(|_| connection.try_clone()).collect::<Result<_, _>>()?;
     let next = AtomicUsize::new(0);
@@ -75,7 +86,7 @@ pub(crate) fn profile(
             let (tell, next, task) = (tell.clone(), &next, &task);
             scope.spawn(move || {
                 while let Some((index, column)) = take(next, columns) {
-                    if tell.send((index, task.describe(&connection, column))).is_err() {
+                    if tell.send((index, task.describe(&connection, index, column))).is_err() {
                         return;
                     }
                 }
@@ -118,16 +129,18 @@ fn gather(
 }
 
 /// What is the same for every column.
-struct Task {
+struct Task<'a> {
     /// The Parquet file, in SQL.
     from: String,
+    /// The same, where we wrote it.
+    ours: Option<&'a Path>,
     rows: u64,
     /// Whether a column of numbers fits into memory.
     in_memory: bool,
 }
 
-impl Task {
-    fn describe(&self, connection: &Connection, column: &Derived) -> Result<Described, Error> {
+impl Task<'_> {
+    fn describe(&self, connection: &Connection, index: usize, column: &Derived) -> Result<Described, Error> {
         let mut warnings = Vec::new();
         if column.column_type == ColumnType::Text {
             texts::group(connection, &self.from, &column.name)?;
@@ -139,7 +152,10 @@ impl Task {
             }
             return Ok(Described { profile, categories, warnings });
         }
-        let found = numbers::read(connection, &self.from, &column.name, column.column_type, self.in_memory)?;
+        let found = match self.ours.filter(|_| self.in_memory) {
+            Some(ours) => numbers::of_column(connection, cells::read(ours, index, self.rows)?, column.column_type)?,
+            None => numbers::read(connection, &self.from, &column.name, column.column_type, self.in_memory)?,
+        };
         let (infinite, lowest) = (found.infinite, found.lowest);
         let profile = ColumnProfile {
             name: column.name.clone(),

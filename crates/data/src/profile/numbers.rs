@@ -12,6 +12,7 @@ use meuse_core::schema::ColumnType;
 use meuse_core::table::number_text;
 
 use super::MOST_FREQUENT;
+use super::cells::Column;
 use crate::{Error, database};
 
 const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
@@ -38,14 +39,29 @@ pub(super) fn read(
     in_memory: bool,
 ) -> Result<Numbers, Error> {
     let (cells, missing) = Cells::read(connection, from, name, column_type, in_memory)?;
-    let overview = Overview::of(&cells, column_type)?;
-    let numeric = match overview.extent() {
-        Some(extent) => Some(extent.profile(&cells, column_type)?),
-        None => None,
+    Numbers::of(connection, &cells, missing, column_type)
+}
+
+/// The same of cells that were read already.
+pub(super) fn of_column(connection: &Connection, column: Column, column_type: ColumnType) -> Result<Numbers, Error> {
+    let (cells, missing) = match column {
+        Column::Integers(values, missing) => (Cells::of_integers(values), missing),
+        Column::Floats(values, missing) => (Cells::sorted(values.into_iter().map(Key::of_float).collect()), missing),
     };
-    let Overview { distinct, infinite, lowest, frequent, ends, .. } = overview;
-    let (frequent, range) = written(connection, column_type, &frequent, ends)?;
-    Ok(Numbers { distinct, missing, numeric, range, frequent, infinite, lowest })
+    Numbers::of(connection, &cells, missing, column_type)
+}
+
+impl Numbers {
+    fn of(connection: &Connection, cells: &Cells, missing: u64, column_type: ColumnType) -> Result<Self, Error> {
+        let overview = Overview::of(cells, column_type)?;
+        let numeric = match overview.extent() {
+            Some(extent) => Some(extent.profile(cells, column_type)?),
+            None => None,
+        };
+        let Overview { distinct, infinite, lowest, frequent, ends, .. } = overview;
+        let (frequent, range) = written(connection, column_type, &frequent, ends)?;
+        Ok(Self { distinct, missing, numeric, range, frequent, infinite, lowest })
+    }
 }
 
 /// A cell as a whole number whose order is that of the cells. Zero has one form: a negative one is the same value.
@@ -85,6 +101,11 @@ impl Key {
 /// The cells that are not missing, in ascending order.
 enum Cells<'a> {
     Sorted(Vec<Key>),
+    /// How often each whole number from `lowest` on occurs.
+    Counted {
+        lowest: i64,
+        counts: Vec<u32>,
+    },
     /// In a temporary table `grouped` of values `v` in ascending order and their counts `n`.
     Grouped(&'a Connection),
 }
@@ -108,8 +129,7 @@ impl<'a> Cells<'a> {
         if in_memory {
             let mut keys = Vec::new();
             let missing = each_pair(connection, &format!("SELECT {cell} FROM {from}"), &mut |key, _| keys.push(key))?;
-            keys.sort_unstable();
-            return Ok((Self::Sorted(keys), missing));
+            return Ok((Self::sorted(keys), missing));
         }
         connection.execute_batch(&format!(
             "CREATE OR REPLACE TEMP TABLE grouped AS SELECT {cell} AS v, count(*) AS n FROM {from} GROUP BY 1 ORDER BY 1"
@@ -119,11 +139,39 @@ impl<'a> Cells<'a> {
         Ok((Self::Grouped(connection), missing as u64))
     }
 
+    fn sorted(mut keys: Vec<Key>) -> Self {
+        keys.sort_unstable();
+        Self::Sorted(keys)
+    }
+
+    /// Counted where that takes no more room than the values do, which is many times as fast as sorting them.
+    fn of_integers(values: Vec<i64>) -> Self {
+        let ends = values.iter().fold(None, |ends: Option<(i64, i64)>, value| {
+            Some(ends.map_or((*value, *value), |(least, most)| (least.min(*value), most.max(*value))))
+        });
+        let span = |(least, most): (i64, i64)| Some((least, usize::try_from(most.checked_sub(least)?).ok()?));
+        match ends.and_then(span) {
+            Some((lowest, span)) if span < 2 * values.len() && u32::try_from(values.len()).is_ok() => {
+                let mut counts = vec![0; span + 1];
+                for value in &values {
+                    counts[(value - lowest) as usize] += 1;
+                }
+                Self::Counted { lowest, counts }
+            }
+            _ => Self::sorted(values.into_iter().map(Key::of_integer).collect()),
+        }
+    }
+
     /// Walks over the distinct cells and how often each occurs, in ascending order.
     fn each(&self, take: &mut dyn FnMut(Key, u64)) -> Result<(), Error> {
         match self {
             Self::Sorted(keys) => {
                 keys.chunk_by(PartialEq::eq).for_each(|run| take(run[0], run.len() as u64));
+                Ok(())
+            }
+            Self::Counted { lowest, counts } => {
+                let present = counts.iter().enumerate().filter(|(_, count)| **count > 0);
+                present.for_each(|(at, count)| take(Key::of_integer(lowest + at as i64), u64::from(*count)));
                 Ok(())
             }
             Self::Grouped(connection) => {

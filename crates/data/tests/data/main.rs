@@ -81,11 +81,21 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> T {
 }
 
 fn try_import_with(source: &[u8], options: ImportOptions) -> Result<Imported, Error> {
+    try_import_from(source, 0, options)
+}
+
+/// The import of a file that begins with something else.
+fn import_behind(header: &str, source: &str) -> Imported {
+    let bytes = format!("{header}{source}");
+    try_import_from(bytes.as_bytes(), header.len() as u64, ImportOptions::default()).expect("the file is imported")
+}
+
+fn try_import_from(source: &[u8], begins_at: u64, options: ImportOptions) -> Result<Imported, Error> {
     let folder = tempfile::tempdir().expect("a folder is made");
     let (source_path, out) = (folder.path().join("source"), folder.path().join("out"));
     std::fs::write(&source_path, source).expect("the source is written");
     std::fs::create_dir(&out).expect("a folder is made");
-    let spec = ImportSpec { source: source_path, options, limits: LIMITS };
+    let spec = ImportSpec { source: source_path, begins_at, options, limits: LIMITS };
     let result = meuse_data::import(&spec, &out, &Silent);
     let left: Vec<_> = std::fs::read_dir(folder.path()).expect("the folder is read").collect();
     assert_eq!(left.len(), 2, "only the source and the outputs are left: {left:?}");

@@ -77,3 +77,31 @@ fn the_same_file_gives_the_same_bytes() {
         [&text, &text].map(|text| std::fs::read(import(text.clone()).data()).expect("the file is there"));
     assert_eq!(first, second);
 }
+
+#[test]
+fn where_a_file_can_be_read_in_one_way_only_duckdb_is_not_asked() {
+    let by_us = ["a,b\n1,x\n2,y\n", "\u{feff}a;b\r\n1;x, y\r\n2;z\r\n", "a\tb\n1\t\"x\ny\"\n", "a|b|c\n1|2|\"3|4\"\n"];
+    for text in by_us {
+        assert!(is_by_us(&import(text)), "{text:?}");
+    }
+}
+
+#[test]
+fn where_several_readings_are_possible_duckdb_says_which() {
+    let names = |text: &str| import(text).schema.names().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(names("1,2\n3,4\n"), ["column_1", "column_2"], "a first line of numbers is data");
+    assert_eq!(names("a\n1\n2\n"), ["a"]);
+    let quoted = import("a,b\n'x, y',1\n'z, z',2\n");
+    assert_eq!(quoted.cells(), [["x, y", "1"], ["z, z", "2"]], "apostrophes around cells are quotes");
+}
+
+#[test]
+fn an_upload_may_begin_behind_a_header() {
+    let files = ["a,b\n1,x\n2,y\n", "a\n1\n2\n", "{\"a\": 1, \"b\": \"x\"}\n{\"a\": 2}\n"];
+    for text in files {
+        let [plain, behind] = ["", "16 bytes of ours"].map(|header| super::import_behind(header, text));
+        assert_eq!(plain.schema, behind.schema, "{text:?}");
+        assert_eq!(plain.profile, behind.profile, "{text:?}");
+        assert_eq!(plain.csv(), behind.csv(), "{text:?}");
+    }
+}

@@ -20,7 +20,7 @@ struct Tally {
 impl Tally {
     fn import(&mut self, source: &[u8], options: ImportOptions) {
         let name = if options.format == Some(FileFormat::Parquet) { "source.parquet" } else { "source.csv" };
-        let spec = ImportSpec { source: name.into(), options: options.clone(), limits: LIMITS };
+        let spec = ImportSpec { source: name.into(), begins_at: 0, options: options.clone(), limits: LIMITS };
         let work = Work::new(&JobSpec::Import(spec));
         std::fs::write(work.path(name), source).expect("the source is written");
         let output = work.run();
@@ -118,7 +118,8 @@ fn damaged_parquet_files_are_imported_or_refused() {
 
 #[test]
 fn a_damaged_job_is_refused_or_done() {
-    let spec = ImportSpec { source: "source.csv".into(), options: ImportOptions::default(), limits: LIMITS };
+    let spec =
+        ImportSpec { source: "source.csv".into(), begins_at: 0, options: ImportOptions::default(), limits: LIMITS };
     let good = [serde_json::to_vec(&JobSpec::Import(spec)).expect("JSON")];
     let mut random = Random::new("job-file");
     for _ in 0..cases(15) {

@@ -40,6 +40,7 @@ fn word(format: Format) -> &'static str {
         Format::Csv => "csv",
         Format::Parquet => "parquet",
         Format::Images => "images",
+        Format::Texts => "texts",
         Format::Jsonl => "jsonl",
     }
 }

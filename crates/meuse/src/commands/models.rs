@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, bail};
 use meuse_core::api::{
-    AliasRequest, Comparison, DeployRequest, Model, ModelVersion, Page, RollbackRequest, Route, UndeployRequest,
-    VersionSummary,
+    AliasRequest, Comparison, DeployRequest, Model, ModelVersion, Neighbour, Neighbours, Page, RollbackRequest, Route,
+    UndeployRequest, VersionSummary,
 };
-use meuse_core::evaluation::{ClassFigures, Classes, Evaluation, Metric};
+use meuse_core::evaluation::{BoxFigures, ClassFigures, Classes, Detected, Evaluation, Metric};
 use meuse_core::names::{ModelRef, Selector};
 use serde_json::json;
 use ureq::http::Method;
@@ -55,6 +55,9 @@ pub(super) fn run(session: &Session, command: Models) -> anyhow::Result<()> {
             session.client.delete(&format!("/api/v1/models/{}/aliases/{}", segment(&model), segment(&alias)))?;
             removed(session, &format!("{model}@{alias}"))
         }
+        Models::Neighbours { model, word, plus, minus, count } => {
+            neighbours(session, &model, &word, &[plus.join(","), minus.join(",")], count)
+        }
         Models::Delete { model } => delete(session, &model),
     }
 }
@@ -71,6 +74,25 @@ fn delete(session: &Session, model: &str) -> anyhow::Result<()> {
     };
     session.client.delete(&path)?;
     removed(session, model)
+}
+
+fn neighbours(
+    session: &Session,
+    model: &str,
+    word: &str,
+    [plus, minus]: &[String; 2],
+    count: u32,
+) -> anyhow::Result<()> {
+    let [word, plus, minus] = [word, plus.as_str(), minus.as_str()].map(segment);
+    let path =
+        format!("/api/v1/models/{}/neighbours?word={word}&plus={plus}&minus={minus}&count={count}", segment(model));
+    let found: Neighbours = session.client.get(&path)?;
+    if session.json {
+        return output::json(&found);
+    }
+    let row = |neighbour: &Neighbour| vec![neighbour.word.clone(), format!("{:.4}", neighbour.similarity)];
+    output::table(&["word", "similarity"], &[1], found.neighbours.iter().map(row).collect());
+    Ok(())
 }
 
 fn removed(session: &Session, what: &str) -> anyhow::Result<()> {
@@ -175,9 +197,13 @@ pub(super) fn print_headline(version: &ModelVersion) {
     let manifest = &version.manifest;
     let dataset = &manifest.lineage.dataset;
     let serving = if version.serving { ", serving" } else { "" };
+    let what = match &manifest.vectors {
+        Some(vectors) => format!("{} words, a vector of {} each,", vectors.words, vectors.dimensions),
+        None => format!("for `{}`", manifest.target),
+    };
     output::line(&format!(
-        "{}:{}  {} for `{}` from {}:{}{serving}",
-        version.model, version.version, manifest.algorithm, manifest.target, dataset.name, dataset.version
+        "{}:{}  {} {what} from {}:{}{serving}",
+        version.model, version.version, manifest.algorithm, dataset.name, dataset.version
     ));
     let metric = &version.evaluation.metric;
     let test = version.evaluation.metrics.get(metric);
@@ -233,6 +259,21 @@ fn print_evaluation(evaluation: &Evaluation) {
     if let Some(classes) = &evaluation.classes {
         print_classes(classes);
     }
+    if let Some(detected) = &evaluation.detection {
+        print_detected(detected);
+    }
+}
+
+/// The figures of the boxes of each class.
+fn print_detected(detected: &Detected) {
+    let figure = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.4}"));
+    let row = |class: &BoxFigures| {
+        let figures = [class.ap_50_95, class.ap_50, class.precision, class.recall].map(figure);
+        [vec![class.label.clone(), class.support.to_string(), class.told.to_string()], figures.to_vec()].concat()
+    };
+    output::line(&format!("boxes of a score of {} or more are told, on the test part:", detected.score_threshold));
+    let head = ["class", "true boxes", "told", "AP@0.5:0.95", "AP@0.5", "precision", "recall"];
+    output::table(&head, &[1, 2, 3, 4, 5, 6], detected.figures.iter().map(row).collect());
 }
 
 /// The figures of each class, and what it is taken for most often.

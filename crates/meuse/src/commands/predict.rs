@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use meuse_core::api::{Model, ModelVersion, PredictRequest, PredictResponse, Prediction};
+use meuse_core::api::{FoundBox, Model, ModelVersion, PredictRequest, PredictResponse, Prediction};
 use meuse_core::names::{ModelRef, Selector};
 use meuse_core::schema::ColumnType;
 use serde_json::Value;
@@ -46,8 +46,14 @@ pub(super) fn run(session: &Session, model: &str, asked: &Asked) -> anyhow::Resu
     if session.json {
         return output::json(&response);
     }
-    let rows = response.predictions.iter().enumerate().map(|(index, prediction)| row(index, prediction, asked.images));
-    output::table(&["row", "answer", "probability", "points", "notes"], &[0, 2, 3], rows.collect());
+    let numbered = || response.predictions.iter().enumerate();
+    if response.predictions.iter().any(|prediction| prediction.boxes.is_some()) {
+        let rows = numbered().flat_map(|(index, prediction)| boxes(index, prediction, asked.images));
+        output::table(&["row", "found", "score", "left", "top", "width", "height"], &[2, 3, 4, 5, 6], rows.collect());
+    } else {
+        let rows = numbered().map(|(index, prediction)| row(index, prediction, asked.images));
+        output::table(&["row", "answer", "probability", "points", "notes"], &[0, 2, 3], rows.collect());
+    }
     let timings = response.timings_ms;
     output::line(&format!(
         "{}:{} answered in {:.3} ms (queue {:.3}, prep {:.3}, compute {:.3}, post {:.3}); request {}",
@@ -136,11 +142,36 @@ fn parse_rows(text: &str) -> anyhow::Result<Vec<serde_json::Map<String, Value>>>
 
 /// How many of several classes are shown.
 const CLASSES_SHOWN: usize = 5;
+/// How many numbers of a vector are shown.
+const NUMBERS_SHOWN: usize = 4;
+
+/// The file of a row, or its number.
+fn name_of(index: usize, images: &[PathBuf]) -> String {
+    let named = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    images.get(index).and_then(named).unwrap_or_else(|| index.to_string())
+}
+
+/// A line for each box that was found, or one that says that there is none.
+fn boxes(index: usize, prediction: &Prediction, images: &[PathBuf]) -> Vec<Vec<String>> {
+    let name = name_of(index, images);
+    let found = prediction.boxes.as_deref().unwrap_or_default();
+    if found.is_empty() {
+        let nothing = std::iter::repeat_n(String::new(), 5);
+        return vec![[name, "nothing".to_owned()].into_iter().chain(nothing).collect()];
+    }
+    let line = |found: &FoundBox| {
+        let sides = found.area.iter().map(|side| format!("{side:.1}"));
+        [name.clone(), found.label.clone(), format!("{:.4}", found.score)].into_iter().chain(sides).collect()
+    };
+    found.iter().map(line).collect()
+}
 
 fn row(index: usize, prediction: &Prediction, images: &[PathBuf]) -> Vec<String> {
-    let named = |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = images.get(index).and_then(named).unwrap_or_else(|| index.to_string());
+    let name = name_of(index, images);
+    let numbers = prediction.embedding.iter().take(NUMBERS_SHOWN).map(|one| format!("{one:.4}")).collect::<Vec<_>>();
+    let vector = || format!("{} numbers: {}, … (--json has all)", prediction.embedding.len(), numbers.join(", "));
     let answer = prediction.label.clone().or_else(|| prediction.value.map(output::number));
+    let answer = answer.or_else(|| (!prediction.embedding.is_empty()).then(vector));
     let others = prediction.classes.iter().skip(1).take(CLASSES_SHOWN - 1);
     let others = others.map(|class| format!("{} {:.4}", class.label, class.probability)).collect::<Vec<_>>().join(", ");
     let others = (!others.is_empty()).then(|| format!("then {others}"));

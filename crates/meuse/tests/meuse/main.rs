@@ -4,6 +4,7 @@
 mod archives;
 mod backup;
 mod backup_damage;
+mod detection;
 mod files;
 mod floors;
 mod homes;
@@ -13,6 +14,7 @@ mod pictures;
 mod postgres;
 mod refusals;
 mod repeats;
+mod sentences;
 mod sequences;
 mod start;
 #[allow(dead_code, reason = "shared with the other test binary, which uses the rest")]
@@ -22,3 +24,4 @@ mod upgrade;
 mod uploads;
 mod vision;
 mod walk;
+mod words;

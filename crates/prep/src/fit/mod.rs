@@ -10,6 +10,7 @@ mod texts;
 mod tokenized;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use meuse_core::bundle::LeftOut;
 use meuse_core::recipe::{Plan, PlannedColumn, Treatment};
@@ -30,10 +31,11 @@ pub type Tokenizers = BTreeMap<String, Tokenizer>;
 /// A column is missing, a cell is one that the recipe refuses, or no column is left.
 pub fn fit(plan: &Plan, table: &Table, positive: Option<&[bool]>) -> Result<Fitted, Error> {
     let all: Vec<u32> = (0..table.rows as u32).collect();
-    fit_on(plan, table, &all, positive, &Tokenizers::new())
+    fit_on(plan, table, &all, positive, &Tokenizers::new(), 1)
 }
 
-/// [`fit`] on the given rows of a table, without a copy of them all: columns are taken one at a time.
+/// [`fit`] on the given rows of a table, without a copy of them all: each of so many threads takes one column at a time.
+/// Their number changes nothing in what is fitted.
 ///
 /// # Errors
 /// As [`fit`]; the row of a refused cell counts among `rows`.
@@ -43,13 +45,17 @@ pub fn fit_on(
     rows: &[u32],
     positive: Option<&[bool]>,
     tokenizers: &Tokenizers,
+    threads: usize,
 ) -> Result<Fitted, Error> {
     if rows.is_empty() {
         return Err(Error::NoRows);
     }
     let mut fitted = Fitted::default();
-    for column in &plan.columns {
-        match fit_column(column, table, rows, positive, tokenizers)? {
+    let outcomes = side_by_side(threads, plan.columns.len(), |column| {
+        fit_column(&plan.columns[column], table, rows, positive, tokenizers)
+    });
+    for (column, outcome) in plan.columns.iter().zip(outcomes) {
+        match outcome? {
             Outcome::Step(step) => {
                 let name = column.name.clone();
                 fitted.columns.push(FittedColumn { name, column_type: column.column_type, step });
@@ -64,6 +70,35 @@ pub fn fit_on(
         return Err(Error::NothingLeft(reasons.collect::<Vec<_>>().join(", ")));
     }
     Ok(fitted)
+}
+
+/// What `work` gives for 0, 1, … below `count`, in that order, by so many threads.
+fn side_by_side<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let threads = threads.clamp(1, count.max(1));
+    if threads == 1 {
+        return (0..count).map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return done;
+            }
+            done.push((index, work(index)));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
+        let mut done = worker();
+        for helper in helpers {
+            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, one)| one).collect()
 }
 
 /// What fitting a column comes to.
@@ -88,7 +123,7 @@ fn fit_column(
         Treatment::LongText { refuse_missing, tfidf } => {
             long_texts::fit(column, *refuse_missing, tfidf, values, rows).map(Outcome::Step)
         }
-        Treatment::Sequence { refuse_missing, sequence } if sequence.tokenizer.is_some() => {
+        Treatment::Sequence { refuse_missing, sequence, .. } if sequence.tokenizer.is_some() => {
             let tokenizer = tokenizers.get(&column.name);
             tokenized::sequence(column, *refuse_missing, sequence, tokenizer, values, rows).map(Outcome::Step)
         }
@@ -96,8 +131,8 @@ fn fit_column(
             let tokenizer = tokenizers.get(&column.name);
             tokenized::sentence(column, *refuse_missing, tokenizer, values, rows).map(Outcome::Step)
         }
-        Treatment::Sequence { refuse_missing, sequence } => {
-            sequences::fit(column, *refuse_missing, sequence, values, rows).map(Outcome::Step)
+        Treatment::Sequence { refuse_missing, sequence, min_count } => {
+            sequences::fit(column, *refuse_missing, (sequence, *min_count), values, rows).map(Outcome::Step)
         }
         Treatment::Picture { image, .. } => Ok(Outcome::Step(Step::Picture { steps: Box::new(Steps::of(image)) })),
         Treatment::Numeric { impute, fill, encode, bins, breaks } => {

@@ -12,11 +12,17 @@ use crate::text::WordIndex;
 pub(super) fn fit(
     column: &PlannedColumn,
     refuse_missing: bool,
-    rule: &Sequence,
+    (rule, min_count): (&Sequence, u32),
     values: &Values,
     rows: &[u32],
 ) -> Result<Step, Error> {
-    let words = WordIndex::of(rule, long_texts_of(column, refuse_missing, values, rows)?);
+    let (words, most) = WordIndex::of(rule, min_count, long_texts_of(column, refuse_missing, values, rows)?);
+    if words.size() < 2 && most > 0 {
+        let reason =
+            format!("no word stands {min_count} times in the training part: the most frequent one does {most} times");
+        let hint = format!("lower it to {most} or less, or give more rows");
+        return Err(Error::NoTerms { field: "algorithm.min_count".into(), reason, hint });
+    }
     if words.size() < 2 {
         let field = format!("preprocessing.columns.{}.sequence.tokens", column.name);
         let reason = format!("no text of the training part holds a token of `{}`", rule.tokens.word());

@@ -123,6 +123,14 @@ impl Drawn {
         Map::moved(middle_x, middle_y).after(about).after(Map::moved(-middle_x, -middle_y))
     }
 
+    /// Where a place of the picture, in pixels from its upper left edge, is in the changed one. Only for maps that turn
+    /// and shear nothing, as those of pictures with boxes do.
+    pub(crate) fn moved(&self, [x, y]: [f64; 2], [width, height]: [usize; 2]) -> [f64; 2] {
+        let map = self.map(width, height);
+        // The map is from the middle of a pixel to the middle of a pixel.
+        [(x - 0.5 - map.c) / map.a + 0.5, (y - 0.5 - map.f) / map.e + 0.5]
+    }
+
     /// The numbers of the changed picture, channels × height × width.
     pub(super) fn apply(&self, picture: &Picture, scales: &[Scale; 3], numbers: &mut [f32]) {
         let tone = self.tone(picture);

@@ -4,6 +4,7 @@ use meuse_core::recipe::{ImageRule, Mode};
 use serde::{Deserialize, Serialize};
 
 use super::{Colour, Drawn, Error, Limits, Picture, Sampling, decode, resize};
+use crate::boxes::Placement;
 
 /// The steps from the bytes of one file to numbers, channels × height × width.
 ///
@@ -202,7 +203,34 @@ impl Steps {
     /// # Errors
     /// [`Error`].
     pub fn prepare(&self, bytes: &[u8]) -> Result<Picture, Error> {
-        decode(bytes, self.background, &self.limits).map(|decoded| self.fit(decoded.picture))
+        self.prepare_sized(bytes).map(|(picture, _)| picture)
+    }
+
+    /// As [`Steps::prepare`]; and width and height of the picture as it is to be seen, before that.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub fn prepare_sized(&self, bytes: &[u8]) -> Result<(Picture, [usize; 2]), Error> {
+        let picture = decode(bytes, self.background, &self.limits)?.picture;
+        let size = [picture.width(), picture.height()];
+        Ok((self.fit(picture), size))
+    }
+
+    /// Where the places of a picture of this width and height are in what the model sees; nothing where these steps cut
+    /// a part off.
+    pub fn placement(&self, size: [f64; 2]) -> Option<Placement> {
+        let [Geometry::Resize { width, height, mode, .. }] = self.geometry.as_slice() else { return None };
+        let seen = [*width as f64, *height as f64];
+        match mode {
+            Mode::Stretch => Some(Placement { size, inner: seen, begins: [0.0; 2], seen }),
+            Mode::PadToAspectRatio => {
+                let has = size.map(|side| side as usize);
+                let ([inner_width, inner_height], [left, top]) = padding(has, (*width, *height));
+                let (inner, begins) = ([inner_width as f64, inner_height as f64], [left as f64, top as f64]);
+                Some(Placement { size, inner, begins, seen })
+            }
+            Mode::CropToAspectRatio => None,
+        }
     }
 
     /// As [`Steps::prepare`], of a picture that was decoded already.
@@ -319,11 +347,17 @@ fn cropped(picture: Picture, (width, height): (usize, usize)) -> Picture {
 /// The whole picture in the middle of `size`. It is resized before it is padded, so that the seam stays sharp, and a
 /// line of pixels does not become a huge square on the way.
 fn padded(picture: &Picture, (width, height): (usize, usize), sampling: Sampling, fill: [u8; 3]) -> Picture {
-    let scale = (width as f64 / picture.width() as f64).min(height as f64 / picture.height() as f64);
-    let side = |has: usize, most: usize| ((has as f64 * scale).round() as usize).clamp(1, most);
-    let inner = resize(picture, side(picture.width(), width), side(picture.height(), height), sampling);
-    let (left, top) = ((width - inner.width()) / 2, (height - inner.height()) / 2);
+    let ([inner_width, inner_height], [left, top]) = padding([picture.width(), picture.height()], (width, height));
+    let inner = resize(picture, inner_width, inner_height, sampling);
     inner.window(-(left as i64), -(top as i64), (width, height), fill)
+}
+
+/// Width and height that a picture of this size gets inside `size`, and where it begins there.
+fn padding([has_width, has_height]: [usize; 2], (width, height): (usize, usize)) -> ([usize; 2], [usize; 2]) {
+    let scale = (width as f64 / has_width as f64).min(height as f64 / has_height as f64);
+    let side = |has: usize, most: usize| ((has as f64 * scale).round() as usize).clamp(1, most);
+    let inner = [side(has_width, width), side(has_height, height)];
+    (inner, [(width - inner[0]) / 2, (height - inner[1]) / 2])
 }
 
 /// Where the middle begins: Python's `round((has − wanted) / 2)`, halves to the even number.

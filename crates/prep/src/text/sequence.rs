@@ -30,19 +30,27 @@ impl WordIndex {
         Self::fit_as(
             Self { tokens, normalise: Normalise::None, lowercase: true, words: Vocabulary::default() },
             size,
+            1,
             texts,
         )
+        .0
     }
 
-    /// [`WordIndex::fit`], as a recipe says.
-    pub fn of<'a>(rule: &Sequence, texts: impl Iterator<Item = &'a str>) -> Self {
+    /// [`WordIndex::fit`], as a recipe says; words that stand less often than `min_count` are left out. Told beside it is
+    /// how often the most frequent word stands there.
+    pub fn of<'a>(rule: &Sequence, min_count: u32, texts: impl Iterator<Item = &'a str>) -> (Self, u64) {
         let Sequence { tokens, normalise, lowercase, vocabulary, .. } = rule;
         let empty =
             Self { tokens: *tokens, normalise: *normalise, lowercase: *lowercase, words: Vocabulary::default() };
-        Self::fit_as(empty, Some(*vocabulary), texts)
+        Self::fit_as(empty, Some(*vocabulary), min_count, texts)
     }
 
-    fn fit_as<'a>(mut index: Self, size: Option<u32>, texts: impl Iterator<Item = &'a str>) -> Self {
+    fn fit_as<'a>(
+        mut index: Self,
+        size: Option<u32>,
+        min_count: u32,
+        texts: impl Iterator<Item = &'a str>,
+    ) -> (Self, u64) {
         let mut known = Vocabulary::default();
         let mut counts: Vec<u64> = Vec::new();
         for text in texts {
@@ -54,9 +62,11 @@ impl WordIndex {
         }
         let mut order: Vec<u32> = (0..known.len() as u32).collect();
         order.sort_by_key(|id| Reverse(counts[*id as usize]));
+        let most = order.first().map_or(0, |id| counts[*id as usize]);
         order.truncate(size.map_or(order.len(), |size| size.saturating_sub(1) as usize));
+        order.truncate(order.partition_point(|id| counts[*id as usize] >= u64::from(min_count)));
         index.words = Vocabulary::of(order.into_iter().map(|id| known.term(id)));
-        index
+        (index, most)
     }
 
     /// Number of ids, padding included: what an embedding needs.
@@ -72,8 +82,30 @@ impl WordIndex {
     /// The ids of the known words of a text, in their order; other words are dropped.
     pub fn ids(&self, text: &str) -> Vec<u32> {
         let mut ids = Vec::new();
-        self.each_word(text, &mut |word| ids.extend(self.words.id(word).map(|id| id + 1)));
+        self.read(text, &mut ids);
         ids
+    }
+
+    /// Adds the ids of the known words of a text; tells how many words it has, unknown ones too.
+    pub fn read(&self, text: &str, ids: &mut Vec<u32>) -> usize {
+        let mut words = 0;
+        self.each_word(text, &mut |word| {
+            words += 1;
+            ids.extend(self.words.id(word).map(|id| id + 1));
+        });
+        words
+    }
+
+    /// The id of a word as [`WordIndex::words`] gives it.
+    pub fn id(&self, word: &str) -> Option<u32> {
+        self.words.id(word).map(|id| id + 1)
+    }
+
+    /// The words that a text is cut into, known or not.
+    pub fn cut(&self, text: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        self.each_word(text, &mut |word| words.push(word.to_owned()));
+        words
     }
 
     fn each_word(&self, text: &str, told: &mut dyn FnMut(&str)) {

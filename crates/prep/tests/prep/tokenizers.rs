@@ -108,9 +108,9 @@ fn fitted(name: &str, vocabulary: u32, padding: Side) -> Result<Fitted, Error> {
     let sequence = Sequence { tokenizer: Some("own".into()), vocabulary, length: 8, padding, ..Sequence::default() };
     let tokenizer = Tokenizer::new(one(name), 8, sequence.truncating).expect("it is one");
     let tokenizers = Tokenizers::from([("text".to_owned(), tokenizer)]);
-    let treatment = Treatment::Sequence { refuse_missing: false, sequence };
+    let treatment = Treatment::Sequence { refuse_missing: false, sequence, min_count: 1 };
     let column = PlannedColumn { name: "text".into(), column_type: ColumnType::Text, treatment };
-    fit_on(&plan(vec![column]), &table(&[Some("a film")]), &[0], None, &tokenizers)
+    fit_on(&plan(vec![column]), &table(&[Some("a film")]), &[0], None, &tokenizers, 1)
 }
 
 #[test]

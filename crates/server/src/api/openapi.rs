@@ -31,7 +31,7 @@ use crate::{health, metrics};
         jobs::train, jobs::jobs, jobs::job, jobs::cancel, jobs::events,
         models::models, models::model, models::version, models::delete_model, models::delete_version,
         models::set_alias, models::remove_alias, models::routes, models::deploy, models::rollback, models::undeploy, models::compare,
-        predict::predict, predict::predict_version,
+        predict::predict, predict::predict_version, predict::neighbours,
     ),
     modifiers(&Bearer),
     security(("key" = [])),

@@ -1,10 +1,10 @@
-//! Predictions as output tensors: one element per row.
+//! Predictions as output tensors: one element per row, and for an embedding a row of them.
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use meuse_app::Error;
 use meuse_app::serving::Loaded;
-use meuse_core::api::{PredictResponse, Prediction};
+use meuse_core::api::{FoundBox, PredictResponse, Prediction};
 use meuse_core::bundle::Task;
 use meuse_core::suggest;
 use meuse_core::tensor::{Tensor, TensorData};
@@ -18,6 +18,8 @@ pub(super) fn declared(bundle: &Loaded) -> Vec<(&'static str, &'static str)> {
     let mut outputs = match bundle.manifest.task {
         Task::Binary | Task::Multiclass => vec![("probability", "FP64"), ("label", "BYTES")],
         Task::Regression => vec![("value", "FP64")],
+        Task::Detection => vec![("boxes", "BYTES")],
+        Task::Embedding => vec![("embedding", "FP32")],
     };
     if bundle.scorecard.is_some() {
         outputs.push(("points", "INT64"));
@@ -27,15 +29,27 @@ pub(super) fn declared(bundle: &Loaded) -> Vec<(&'static str, &'static str)> {
 }
 
 fn tensor(name: &str, predictions: Vec<Prediction>) -> Tensor {
+    let rows = predictions.len();
     let cells = predictions.into_iter();
     let data = match name {
         "probability" => TensorData::F64(cells.map(|row| row.probability.unwrap_or(f64::NAN)).collect()),
+        "embedding" => {
+            let cells: Vec<f32> = cells.flat_map(|row| row.embedding).collect();
+            let shape = vec![rows, cells.len() / rows.max(1)];
+            return Tensor { name: name.to_owned(), shape, data: TensorData::F32(cells) };
+        }
         "value" => TensorData::F64(cells.map(|row| row.value.unwrap_or(f64::NAN)).collect()),
         "points" => TensorData::I64(cells.map(|row| row.points.unwrap_or_default()).collect()),
+        "boxes" => TensorData::Text(cells.map(|row| row.boxes.as_ref().map(boxes)).collect()),
         "label" => TensorData::Text(cells.map(|row| row.label).collect()),
         _ => TensorData::Text(cells.map(|row| Some(notes(&row))).collect()),
     };
     Tensor { name: name.to_owned(), shape: vec![data.len()], data }
+}
+
+/// The boxes of a picture as JSON: a list of `{"label", "score", "box"}`.
+fn boxes(boxes: &Vec<FoundBox>) -> String {
+    serde_json::to_string(boxes).unwrap_or_default()
 }
 
 /// What was done about missing and unknown values, in one line; empty when there was none.

@@ -66,7 +66,7 @@ fn datatype(input: &Input) -> &'static str {
         ColumnType::Integer => "INT64",
         ColumnType::Number => "FP64",
         ColumnType::Boolean => "BOOL",
-        ColumnType::Text | ColumnType::Image | ColumnType::Date | ColumnType::Timestamp => "BYTES",
+        ColumnType::Text | ColumnType::Image | ColumnType::Boxes | ColumnType::Date | ColumnType::Timestamp => "BYTES",
     }
 }
 

@@ -119,6 +119,8 @@ const CASES: &[Case] = &[
     Case("GET",    "/api/v1/models/{model}/routes",             May(Action::ReadModels), "", "", 200, Absent),
     Case("GET",    "/api/v1/compare",                           May(Action::ReadModels), "/api/v1/compare?versions={model}:1,{model}:2", "", 200, Absent),
     Case("POST",   "/api/v1/models/{model}/predict",            May(Action::Predict), "", ROWS, 200, Absent),
+    // It holds no words, which only who may ask is told.
+    Case("GET",    "/api/v1/models/{model}/neighbours",         May(Action::Predict), "/api/v1/models/{model}/neighbours?word=own", "", 400, Absent),
     Case("POST",   "/api/v1/models/{model}/versions/{version}/predict", May(Action::Predict), "/api/v1/models/{model}/versions/1/predict", ROWS, 200, Absent),
     Case("PUT",    "/api/v1/models/{model}/aliases/{alias}",    May(Action::SetAlias), "/api/v1/models/{model}/aliases/champion", r#"{"version":1}"#, 200, Absent),
     Case("DELETE", "/api/v1/models/{model}/aliases/{alias}",    May(Action::SetAlias), "/api/v1/models/{model}/aliases/old", "", 204, Absent),

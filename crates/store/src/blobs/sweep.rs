@@ -107,7 +107,7 @@ impl Blobs {
     fn remove(&self, digest: Digest, path: &Path, now: SystemTime) -> Result<Option<u64>, Error> {
         let lock = self.lock()?;
         lock.lock().map_err(Error::file(path))?;
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).is_some_and(is_recent);
+        let recent = self.was_put_of_late(digest);
         let found = match path.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             found => found.map_err(Error::file(path))?,
@@ -127,6 +127,11 @@ impl Blobs {
         recent.retain(|_, put| is_recent(put));
         recent.insert(digest, Instant::now());
         Ok(lock)
+    }
+
+    /// Whether this process has put the blob, and so hashed it, within [`RECENT`].
+    pub(super) fn was_put_of_late(&self, digest: Digest) -> bool {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).is_some_and(is_recent)
     }
 
     fn lock(&self) -> Result<File, Error> {

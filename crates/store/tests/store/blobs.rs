@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use futures::TryStreamExt;
-use meuse_store::{Blobs, Digest, Error};
+use meuse_store::{Arriving, Blobs, Digest, Error};
 use tempfile::TempDir;
 
 const HEADER: usize = 16;
@@ -116,4 +116,42 @@ async fn what_breaks_off_leaves_nothing() {
     blobs.put_file(folder.path()).await.expect_err("a folder is no file");
     blobs.put_file(folder.path().join("missing")).await.expect_err("there is no such file");
     assert!(files(folder.path()).is_empty(), "{:?}", files(folder.path()));
+}
+
+#[tokio::test]
+async fn what_arrives_is_kept_without_a_second_copy() {
+    let (folder, blobs) = blobs().await;
+    for content in [Vec::new(), content()] {
+        let mut arriving = Arriving::begin(folder.path(), "upload-").expect("begun");
+        for piece in content.chunks(100_000) {
+            arriving.write(piece).expect("written");
+        }
+        let arrived = arriving.finish().expect("all has come");
+        assert_eq!((arrived.digest, arrived.length), (Digest::of(&content), content.len() as u64));
+        let digest = blobs.keep(arrived).await.expect("it is kept");
+        assert!(blobs.read(&digest).await.expect("it is whole") == content);
+        assert!(fs::read_dir(folder.path()).expect("a folder").count() == 1, "the file itself became the blob");
+
+        let lent = folder.path().join("lent");
+        let begins_at = blobs.link(&digest, &lent).await.expect("it is there").expect("it was put just now");
+        assert!(fs::read(&lent).expect("it is there")[begins_at as usize..] == content);
+        fs::remove_file(&lent).expect("removed");
+        assert!(blobs.read(&digest).await.expect("it is still there") == content);
+    }
+    drop(Arriving::begin(folder.path(), "upload-").expect("begun"));
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "one that breaks off leaves nothing");
+}
+
+#[tokio::test]
+async fn only_what_this_process_has_hashed_is_lent_unread() {
+    let (folder, blobs) = blobs().await;
+    let digest = blobs.put_bytes("once").await.expect("it is put");
+    let another = Blobs::at(folder.path().join("blobs")).await.expect("they open");
+    let lent = folder.path().join("lent");
+    assert_eq!(another.link(&digest, &lent).await.expect("no error"), None);
+    assert!(!lent.exists());
+    // Damage that shows without reading it whole is found all the same.
+    let file = files(&folder.path().join("blobs/sha256")).remove(0);
+    fs::write(file, "short").expect("written");
+    assert!(matches!(blobs.link(&digest, &lent).await, Err(Error::DamagedBlob { .. })));
 }

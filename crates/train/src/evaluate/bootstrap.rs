@@ -10,6 +10,7 @@ use meuse_core::evaluation::Bootstrap;
 use meuse_core::recipe::MetricName;
 
 use super::binary::Ranked;
+use super::detection::{Looked, Matched};
 use super::multiclass::Told;
 use super::regression::Errors;
 use super::{Figure, Metrics};
@@ -62,6 +63,20 @@ pub fn multiclass_intervals(
 ) -> Result<Bootstrap, Error> {
     let told = Told::new(rows.0, rows.1, classes);
     resampling.run(told.len(), &MetricName::MULTICLASS, metrics, |weights| told.figures(|i| weights[i]))
+}
+
+/// Adds the intervals to metrics that [`super::detection`] made of the same pictures.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub fn detection_intervals(
+    (pictures, classes): (&[Looked], usize),
+    score_threshold: f64,
+    metrics: &mut Metrics,
+    resampling: &Resampling,
+) -> Result<Bootstrap, Error> {
+    let matched = Matched::new(pictures, classes, score_threshold);
+    resampling.run(matched.len(), &MetricName::DETECTION, metrics, |weights| matched.figures(|i| weights[i]))
 }
 
 /// Adds the intervals to metrics that [`super::regression`] made of the same rows.

@@ -8,17 +8,19 @@
 mod binary;
 mod bootstrap;
 mod curves;
+mod detection;
 mod multiclass;
 mod regression;
 
 use std::collections::BTreeMap;
 
-use meuse_core::evaluation::Metric;
+use meuse_core::evaluation::{Detected, Metric};
 use meuse_core::recipe::MetricName;
 
 pub use binary::confusion;
-pub use bootstrap::{Resampling, binary_intervals, multiclass_intervals, regression_intervals};
+pub use bootstrap::{Resampling, binary_intervals, detection_intervals, multiclass_intervals, regression_intervals};
 pub use curves::curves;
+pub use detection::{Looked, MOST_BOXES, TrueArea};
 pub(crate) use multiclass::most_probable;
 pub use multiclass::{classes, softmax};
 
@@ -45,6 +47,12 @@ pub fn binary(positive: &[bool], probability: &[f64], threshold: f64) -> Metrics
 /// When the slices do not fit together: both were made from one set of rows.
 pub fn multiclass(truth: &[u32], probabilities: &[f64], classes: usize) -> Metrics {
     named(&MetricName::MULTICLASS, &multiclass::Told::new(truth, probabilities, classes).figures(|_| 1))
+}
+
+/// The metrics of a detection, and the figures of each class; `score_threshold` is the one from which on boxes are told.
+pub fn detection(pictures: &[Looked], labels: &[String], score_threshold: f64) -> (Metrics, Detected) {
+    let matched = detection::Matched::new(pictures, labels.len(), score_threshold);
+    (named(&MetricName::DETECTION, &matched.figures(|_| 1)), matched.detected(labels))
 }
 
 /// The metrics of a regression: the true and the predicted numbers.

@@ -170,7 +170,7 @@ fn boost(booster: &mut Booster, rounds: u32, patience: u32, context: &Context<'_
 fn loss_name(task: Task) -> &'static str {
     match task {
         Task::Binary | Task::Multiclass => "log_loss",
-        Task::Regression => "mean_squared_error",
+        Task::Regression | Task::Detection | Task::Embedding => "mean_squared_error",
     }
 }
 

@@ -20,8 +20,9 @@ impl Parameters {
     pub(super) fn common(recipe: &recipe::Lightgbm, context: &Context<'_>) -> Result<Self, Error> {
         let (objective, metric) = match context.task {
             Task::Binary => ("binary", "binary_logloss"),
-            Task::Multiclass => {
-                return Err(Error::input("algorithm.name", "`lightgbm` cannot do a multiclass task", "use `network`"));
+            Task::Multiclass | Task::Detection | Task::Embedding => {
+                let message = format!("`lightgbm` cannot do a {} task", context.task.word());
+                return Err(Error::input("algorithm.name", message, "use another algorithm"));
             }
             Task::Regression => ("regression", "l2"),
         };

@@ -81,7 +81,9 @@ fn sample(task: Task, rows: usize, seed: u64) -> Sample {
         let noise = uniform(&mut random) * 2.0 - 1.0;
         y.push(match task {
             Task::Binary => f64::from(u8::from(signal + noise > 0.0)),
-            Task::Multiclass | Task::Regression => 1000.0 + 250.0 * (signal + noise),
+            Task::Multiclass | Task::Regression | Task::Detection | Task::Embedding => {
+                1000.0 + 250.0 * (signal + noise)
+            }
         });
         let cells = [income, age, children, housing as f64, branch as f64, debt];
         for (column, cell) in cells.into_iter().enumerate() {

@@ -9,9 +9,11 @@
 pub mod proto;
 mod sentence;
 mod trees;
+mod vectors;
 mod wire;
 
 pub use sentence::{Encoder, Place};
+pub use vectors::vectors;
 
 use meuse_core::bundle::{INPUT, PROBABILITY, RAW_SCORE, TERM_VALUES, TERMS, Task};
 use prost::Message;
@@ -141,6 +143,10 @@ fn model_of(name: &str, width: usize, task: Task, scoring: Vec<NodeProto>, const
         input: if width > 0 { vec![column(INPUT, Some(width))] } else { Vec::new() },
         output: outputs,
     };
+    model_around(graph)
+}
+
+fn model_around(graph: GraphProto) -> ModelProto {
     ModelProto {
         ir_version: Some(IR_VERSION),
         producer_name: "meuse".into(),

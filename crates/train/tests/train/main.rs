@@ -1,5 +1,7 @@
 //! Promises of training, from metrics to whole bundles on real data.
 
+mod detection;
+mod embeddings;
 mod leakage;
 mod linear;
 mod metrics;

@@ -152,6 +152,7 @@ pub(crate) fn spec(recipe_text: &str, data: &Data) -> TrainSpec {
         model: "model".into(),
         operator: "tester".into(),
         pretrained: pretrained(),
+        words: Vec::new(),
         native: native(),
         limits: Limits { threads: 2, memory_mib: 512 },
     }

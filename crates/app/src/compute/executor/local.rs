@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use meuse_core::events::Failure;
-use meuse_core::job::{self, DatasetIdentity, ExportSpec, ImportSpec, JobSpec, Limits, MediaFiles, TrainSpec};
+use meuse_core::job::{
+    self, DatasetIdentity, ExportSpec, ImportSpec, JobSpec, Limits, MediaFiles, StartingWords, TrainSpec,
+};
 use meuse_core::recipe::Algorithm;
 use meuse_core::{media, native, recipe};
 use meuse_store::{Blobs, Digest};
@@ -19,7 +21,7 @@ use tokio::process::Command;
 use super::memory;
 use super::process::Child;
 use crate::compute::handed;
-use crate::compute::task::{Task, TaskMedia};
+use crate::compute::task::{Task, TaskMedia, TaskWords};
 use crate::{AppConfig, disk};
 
 const OUTPUT: &str = "output.txt";
@@ -84,14 +86,15 @@ async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order
     let limits = Limits { threads: config.job_threads, memory_mib: config.job_memory_mib };
     Ok(match order.task {
         Task::Import { source, options, file, .. } => {
-            fetch(blobs, source, folder, SOURCE, &format!("the uploaded file `{file}`")).await?;
-            JobSpec::Import(ImportSpec { source: SOURCE.into(), options: options.clone(), limits })
+            let what = format!("the uploaded file `{file}`");
+            let begins_at = lend(blobs, source, folder, SOURCE, &what).await?;
+            JobSpec::Import(ImportSpec { source: SOURCE.into(), begins_at, options: options.clone(), limits })
         }
         Task::Export { data, dataset, version } => {
             fetch(blobs, data, folder, DATA, &format!("the data of {dataset}:{version}")).await?;
             JobSpec::Export(ExportSpec { data: DATA.into(), limits })
         }
-        Task::Train { model, recipe, dataset, version, data, schema, media } => {
+        Task::Train { model, recipe, dataset, version, data, schema, media, words } => {
             fetch(blobs, data, folder, DATA, &format!("the data of {dataset}:{version}")).await?;
             let schema = blobs.read(&schema.parse()?).await;
             let schema = schema.map_err(|error| named(&format!("the schema of {dataset}:{version}"), error.into()))?;
@@ -99,6 +102,7 @@ async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order
                 Some(media) => Some(fetch_media(blobs, media, folder, &format!("{dataset}:{version}")).await?),
                 None => None,
             };
+            let words = fetch_words(blobs, words, folder).await?;
             let parsed = recipe::parse(recipe).map_err(|problems| never(problems.to_string()))?;
             JobSpec::Train(Box::new(TrainSpec {
                 recipe: parsed.recipe,
@@ -111,6 +115,7 @@ async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order
                 operator: order.by.to_owned(),
                 native: absolute(&config.native),
                 pretrained: absolute(&config.pretrained),
+                words,
                 limits,
             }))
         }
@@ -135,11 +140,34 @@ async fn fetch_media(
     Ok(MediaFiles { index: media::INDEX.into(), packs })
 }
 
+/// Copies the words and vectors of models into the work folder.
+async fn fetch_words(blobs: &Blobs, words: &[TaskWords], folder: &Path) -> Result<Vec<StartingWords>, CannotStart> {
+    let mut fetched = Vec::with_capacity(words.len());
+    for (number, words) in words.iter().enumerate() {
+        let what = format!("the word vectors of {}:{}", words.version.model, words.version.version);
+        let [prep, model] = [format!("words-{number}.json"), format!("words-{number}.onnx")];
+        fetch(blobs, &words.prep, folder, &prep, &what).await?;
+        fetch(blobs, &words.model, folder, &model, &what).await?;
+        let (reference, version) = (words.reference.clone(), words.version.clone());
+        fetched.push(StartingWords { reference, version, prep: prep.into(), model: model.into() });
+    }
+    Ok(fetched)
+}
+
 /// Copies a blob into the work folder; `what` is what a person calls it.
 async fn fetch(blobs: &Blobs, digest: &str, folder: &Path, name: &str, what: &str) -> Result<(), CannotStart> {
     let digest: Digest = digest.parse()?;
     let copied = blobs.copy_to(&digest, folder.join(name)).await;
     copied.map_err(|error| named(what, error.into()))
+}
+
+/// As [`fetch`], without a copy where none is needed; answers from which byte on the file is to be read.
+async fn lend(blobs: &Blobs, digest: &str, folder: &Path, name: &str, what: &str) -> Result<u64, CannotStart> {
+    let linked = blobs.link(&digest.parse()?, &folder.join(name)).await;
+    match linked.map_err(|error| named(what, error.into()))? {
+        Some(begins_at) => Ok(begins_at),
+        None => fetch(blobs, digest, folder, name, what).await.map(|()| 0),
+    }
 }
 
 fn named(what: &str, reason: CannotStart) -> CannotStart {

@@ -15,7 +15,12 @@ impl Checker<'_> {
             self.report(&format!("{field}.encode"), message, "choose a text column, or another encoding".into());
             return None;
         }
-        self.only_networks(column);
+        let min_count = if let Algorithm::SkipGram(parameters) = &self.recipe.algorithm {
+            parameters.min_count
+        } else {
+            self.only_networks(column);
+            1
+        };
         self.strangers(rule, field, "sequence");
         if !matches!(rule.impute, None | Some(Impute::Keep | Impute::Refuse)) {
             let message = "a missing text is an empty one, or refused".into();
@@ -35,7 +40,7 @@ impl Checker<'_> {
                 self.report(&format!("{field}.sequence.{name}"), message, "remove it, or `tokenizer`".into());
             }
         }
-        Some(Treatment::Sequence { refuse_missing: rule.impute == Some(Impute::Refuse), sequence })
+        Some(Treatment::Sequence { refuse_missing: rule.impute == Some(Impute::Refuse), sequence, min_count })
     }
 
     pub(super) fn picture(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
@@ -88,6 +93,7 @@ impl Checker<'_> {
                 "remove it, or use task = \"multiclass\"".into(),
             );
         }
+        self.picture_with_boxes(field, &image, &augmentation);
         Some(Treatment::Picture { image, augmentation })
     }
 
@@ -208,7 +214,7 @@ impl Checker<'_> {
 
     /// How many numbers a network answers; nothing where the classes are not known before they are read.
     pub(super) fn outputs(&self) -> Option<usize> {
-        if self.recipe.task != Task::Multiclass {
+        if !matches!(self.recipe.task, Task::Multiclass | Task::Detection) {
             return Some(1);
         }
         let column = self.schema.column(&self.recipe.target)?;
@@ -228,6 +234,7 @@ impl Checker<'_> {
             self.report("algorithm.loss", format!("this loss does not fit a {task} task"), hint);
             return;
         }
+        self.network_of_boxes(network);
         if network.early_stopping.is_some()
             && matches!(self.recipe.split, Split::Random(Shares { validation, .. }) | Split::Stratified(Shares { validation, .. }) if validation <= 0.0)
         {

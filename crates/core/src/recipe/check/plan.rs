@@ -70,6 +70,8 @@ pub enum Treatment {
         refuse_missing: bool,
         /// How.
         sequence: Sequence,
+        /// Words that stand less often in the training part are left out.
+        min_count: u32,
     },
     /// As one vector each, by a published model. At most one column is, and it is the last.
     Sentence {

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::backbone::{Learns, Placed};
-use super::layer::{Activation, LayerKind};
+use super::detection;
+use super::layer::{Activation, Embedding, LayerKind};
 use super::parameters::{self, Parameter};
 use super::shape::{self, Given, Wanted, shown};
 use super::{Layer, Loss, Network, NetworkInput};
@@ -80,6 +81,12 @@ impl Graph {
         self.inputs.iter().map(Input::width).sum()
     }
 
+    /// Of a detection: the channels, rows and columns of its grid of cells.
+    pub fn grid(&self) -> Option<[usize; 3]> {
+        let last = self.nodes.last().filter(|node| node.name == detection::FLAT)?;
+        self.shape(*last.from.first()?).try_into().ok()
+    }
+
     /// How many numbers come out for a row.
     pub fn outputs(&self) -> usize {
         self.nodes.last().map_or(0, |node| node.shape.iter().product())
@@ -103,7 +110,8 @@ impl Network {
     /// Infers every shape and parameter.
     ///
     /// `given` are the inputs as preprocessing makes them; those that the recipe names go before them. `outputs` is how
-    /// many numbers must come out: the number of classes, or 1.
+    /// many numbers must come out: the number of classes, or 1. For [`Loss::Boxes`] the layers end in a feature map, and
+    /// the head for so many classes is added.
     ///
     /// # Errors
     /// All problems at once. Each names its layer, the shape that it got and what it wants; the field is relative to the
@@ -115,7 +123,12 @@ impl Network {
         for (index, layer) in self.layers.iter().enumerate() {
             builder.layer(index, layer);
         }
-        builder.end(outputs, loss);
+        if loss == Loss::Boxes {
+            // What does not fit is among the problems.
+            let _ = builder.detector(outputs);
+        } else {
+            builder.end(outputs, loss);
+        }
         builder.fine_tuning();
         if builder.problems.is_empty() { Ok(builder.graph) } else { Err(builder.problems) }
     }
@@ -232,13 +245,22 @@ impl<'a> Builder<'a> {
                 if let LayerKind::Embedding(embedding) = kind {
                     self.vocabulary(field, name, embedding.vocabulary, ids);
                 }
-                let parameters = parameters::of(name, kind, &input, ids, self.network.initialization);
+                let mut parameters = parameters::of(name, kind, &input, ids, self.network.initialization);
+                let mut learns = Learns::All;
+                if let LayerKind::Embedding(embedding) = kind
+                    && self.is_fixed(field, name, embedding, from[0])
+                {
+                    learns = Learns::Nothing;
+                    for parameter in &mut parameters {
+                        parameter.trained = false;
+                    }
+                }
                 if parameters.iter().any(|parameter| product(&parameter.shape).is_none()) {
                     let message = format!("`{name}` ({}) would have too many parameters", kind.word());
                     self.report(field.to_owned(), message, "pool or flatten less, or use fewer units");
                     return None;
                 }
-                let (name, kind, learns) = (name.to_owned(), kind.clone(), Learns::All);
+                let (name, kind) = (name.to_owned(), kind.clone());
                 self.graph.nodes.push(Node { name, kind, from, shape, parameters, learns });
                 Some(inputs + self.graph.nodes.len() - 1)
             }
@@ -257,6 +279,21 @@ impl<'a> Builder<'a> {
             let message = format!("`{name}` (embedding) has {written} vectors, and its input has {given} ids");
             self.report(format!("{field}.vocabulary"), message, "leave `vocabulary` out, or make it as large");
         }
+    }
+
+    /// Whether training leaves the vectors of an embedding alone. What it cannot begin with is told.
+    fn is_fixed(&mut self, field: &str, name: &str, embedding: &Embedding, from: usize) -> bool {
+        let words = self.graph.inputs.get(from).is_some_and(|input| input.ids.is_some() && input.shape != [1]);
+        if embedding.weights.is_some() && !words {
+            let message = format!("`{name}` (embedding) reads no words that could have vectors");
+            let hint = "name the model in the embedding of a column with encode = \"sequence\"";
+            self.report(format!("{field}.weights"), message, hint);
+        }
+        if !embedding.trainable && embedding.weights.is_none() {
+            let message = format!("`{name}` (embedding) is frozen without weights, so it would answer noise");
+            self.report(format!("{field}.trainable"), message, "name a model in `weights`, or remove it");
+        }
+        !embedding.trainable
     }
 
     /// The values that a layer reads.
@@ -282,6 +319,24 @@ impl<'a> Builder<'a> {
         Some(from)
     }
 
+    /// What the layers of the recipe end in, when they fit so far; reports what nobody reads.
+    pub(super) fn finished(&mut self) -> Option<usize> {
+        if self.network.layers.is_empty() {
+            let hint = "add [[algorithm.layers]]";
+            self.report("layers".into(), "the network has no layers".into(), hint);
+        }
+        if self.broken || !self.problems.is_empty() {
+            return None;
+        }
+        self.unused();
+        self.last.filter(|_| self.problems.is_empty())
+    }
+
+    /// The field of the last layer of the recipe.
+    pub(super) fn last_field(&self) -> String {
+        format!("layers[{}]", self.network.layers.len().saturating_sub(1))
+    }
+
     /// Checks what comes out, and takes a softmax or sigmoid at the end apart.
     fn end(&mut self, outputs: usize, loss: Loss) {
         if self.network.layers.is_empty() {
@@ -296,7 +351,7 @@ impl<'a> Builder<'a> {
         let wanted = match loss {
             Loss::CrossEntropy => Head::Softmax,
             Loss::BinaryCrossEntropy => Head::Sigmoid,
-            Loss::MeanSquaredError => Head::Linear,
+            Loss::MeanSquaredError | Loss::Boxes => Head::Linear,
         };
         let Some(node) = self.graph.nodes.last_mut() else { return };
         let (name, shape) = (node.name.clone(), node.shape.clone());

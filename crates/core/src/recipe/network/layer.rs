@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backbone::Backbone;
 use super::initial::Initializer;
+use crate::names::ModelRef;
 
 /// One layer, and where its input comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -383,6 +384,13 @@ pub struct Embedding {
     /// How the vectors begin. Default: as the network's `initialization`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<Initializer>,
+    /// A model of word vectors, `words:2`, whose vectors the same words begin with; other words begin as `init` says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub weights: Option<ModelRef>,
+    /// Whether training changes the vectors.
+    #[serde(default = "yes")]
+    pub trainable: bool,
 }
 
 /// Parameters of a recurrent layer.

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod backbone;
+mod detection;
 mod graph;
 mod initial;
 mod layer;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::Task;
 
 pub use backbone::{Architecture, Backbone, Learns, Placed, Trainable, Whole};
+pub use detection::BOX_SIDES;
 pub use graph::{Graph, Head, Input, Node};
 pub use initial::{Initial, Initialization, Initializer};
 pub use layer::{
@@ -46,7 +48,7 @@ pub struct Network {
     #[serde(default)]
     pub initialization: Initialization,
     /// What is made small. Default: `cross_entropy` for several classes, `binary_cross_entropy` for two,
-    /// `mean_squared_error` for a number.
+    /// `mean_squared_error` for a number, `boxes` for a detection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
     /// Share of each label that is spread over all classes (`cross_entropy`).
@@ -88,7 +90,9 @@ impl Network {
         match task {
             Task::Binary => Loss::BinaryCrossEntropy,
             Task::Multiclass => Loss::CrossEntropy,
-            Task::Regression => Loss::MeanSquaredError,
+            // An embedding is learnt by no network.
+            Task::Regression | Task::Embedding => Loss::MeanSquaredError,
+            Task::Detection => Loss::Boxes,
         }
     }
 
@@ -113,7 +117,8 @@ impl Network {
             let vector = format!("{}_embedding", input.name);
             let flat = format!("{}_vector", input.name);
             let size = vector_size(input.ids.unwrap_or(1));
-            let kind = LayerKind::Embedding(Embedding { vocabulary: None, size, init: None });
+            let kind =
+                LayerKind::Embedding(Embedding { vocabulary: None, size, init: None, weights: None, trainable: true });
             layers.push(Layer { name: Some(vector.clone()), from: vec![input.name.clone()], kind });
             layers.push(Layer { name: Some(flat.clone()), from: vec![vector], kind: LayerKind::Flatten });
             beside.push(flat);

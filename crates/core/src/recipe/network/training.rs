@@ -13,6 +13,9 @@ pub enum Loss {
     BinaryCrossEntropy,
     /// Mean squared error.
     MeanSquaredError,
+    /// Of boxes: quality focal loss of the scores (X. Li and others, Generalized Focal Loss, 2020) and twice the
+    /// generalised intersection over union of the boxes (H. Rezatofighi and others, 2019), for each true box's cells.
+    Boxes,
 }
 
 /// How each step changes the weights.

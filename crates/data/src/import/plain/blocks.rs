@@ -4,13 +4,16 @@
 //! inside quotes, that is what being outside means. A file whose quotes stand elsewhere is found out by the lexer.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use crate::Error;
 
 /// Bytes of text in a block, about: the rows of one group of the Parquet file.
 const SIZE: usize = 12 << 20;
+/// A file that is no larger than a few blocks is divided into smaller ones, so that several threads have work.
+const PARTS: u64 = 8;
+const SMALLEST: usize = 1 << 20;
 
 /// Whole records.
 pub(super) struct Block {
@@ -24,6 +27,8 @@ pub(super) struct Blocks {
     file: File,
     path: std::path::PathBuf,
     total: u64,
+    /// Bytes of a block, about.
+    size: usize,
     /// The beginning of the record that the last block left off at.
     rest: Vec<u8>,
     /// Where each block ends, in bytes.
@@ -33,13 +38,16 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn open(path: &Path, has_header: bool) -> Result<Self, Error> {
-        let file = File::open(path).map_err(Error::reading(path))?;
-        let total = file.metadata().map_err(Error::reading(path))?.len();
+    /// The blocks of a file from the byte `begins_at` on.
+    pub(super) fn open(path: &Path, begins_at: u64, has_header: bool) -> Result<Self, Error> {
+        let mut file = File::open(path).map_err(Error::reading(path))?;
+        let total = file.metadata().map_err(Error::reading(path))?.len().saturating_sub(begins_at);
+        file.seek(SeekFrom::Start(begins_at)).map_err(Error::reading(path))?;
         Ok(Self {
             file,
             path: path.to_owned(),
             total,
+            size: usize::try_from(total / PARTS).unwrap_or(SIZE).clamp(SMALLEST, SIZE),
             rest: Vec::new(),
             ends: Vec::new(),
             skip_header: has_header,
@@ -62,9 +70,9 @@ impl Blocks {
         if self.at_end {
             return Some(Ok(None));
         }
-        let mut bytes = Vec::with_capacity(SIZE + (64 << 10));
+        let mut bytes = Vec::with_capacity(self.size + (64 << 10));
         bytes.append(&mut self.rest);
-        let wanted = SIZE.saturating_sub(bytes.len()) as u64;
+        let wanted = self.size.saturating_sub(bytes.len()) as u64;
         let read = (&mut self.file).take(wanted).read_to_end(&mut bytes);
         match read {
             Err(error) => return Some(Err(Error::reading(&self.path)(error))),
@@ -103,7 +111,7 @@ impl Blocks {
 }
 
 /// Past the last line end that is outside quotes; the bytes begin at the beginning of a record.
-fn end_of_records(bytes: &[u8]) -> Option<usize> {
+pub(super) fn end_of_records(bytes: &[u8]) -> Option<usize> {
     let quotes: usize = bytes.iter().map(|byte| usize::from(*byte == b'"')).sum();
     let mut outside = quotes.is_multiple_of(2);
     for (at, byte) in bytes.iter().enumerate().rev() {

@@ -10,7 +10,7 @@ use duckdb::arrow::array::{
 };
 use meuse_core::schema::ColumnType;
 
-use super::cells::Sink;
+use super::cells::{Cells, Sink};
 
 /// A column under construction.
 pub(super) enum Column {
@@ -31,7 +31,9 @@ impl Column {
             ColumnType::Boolean => Self::Boolean(BooleanBuilder::with_capacity(rows)),
             ColumnType::Date => Self::Date(Date32Builder::with_capacity(rows)),
             ColumnType::Timestamp => Self::Timestamp(TimestampMicrosecondBuilder::with_capacity(rows)),
-            ColumnType::Text | ColumnType::Image => Self::Text(StringBuilder::with_capacity(rows, 8 * rows)),
+            ColumnType::Text | ColumnType::Image | ColumnType::Boxes => {
+                Self::Text(StringBuilder::with_capacity(rows, 8 * rows))
+            }
         }
     }
 
@@ -45,6 +47,19 @@ impl Column {
             Self::Text(mut builder) => Arc::new(builder.finish()),
         }
     }
+}
+
+/// Appends what `read` makes of each cell, or a missing one.
+macro_rules! append {
+    ($cells:expr, $builder:expr, $read:expr) => {
+        $cells.each(|cell| {
+            match cell {
+                Some(cell) => $builder.append_value($read(cell)?),
+                None => $builder.append_null(),
+            }
+            Some(())
+        })
+    };
 }
 
 impl Sink for Column {
@@ -71,6 +86,18 @@ impl Sink for Column {
             Self::Text(builder) => builder.append_value(cell),
         }
         Some(())
+    }
+
+    /// As one by one, but the type is looked at once.
+    fn extend(&mut self, cells: &Cells) -> Option<()> {
+        match self {
+            Self::Integer(builder) => append!(cells, builder, |cell: &str| integer(cell.as_bytes())),
+            Self::Number(builder) => append!(cells, builder, number),
+            Self::Boolean(builder) => append!(cells, builder, |cell: &str| boolean(cell.as_bytes())),
+            Self::Date(builder) => append!(cells, builder, |cell: &str| date(cell.as_bytes())),
+            Self::Timestamp(builder) => append!(cells, builder, |cell: &str| timestamp(cell.as_bytes())),
+            Self::Text(builder) => append!(cells, builder, Some),
+        }
     }
 }
 
@@ -120,6 +147,29 @@ const POWERS: [f64; 23] = [
 const EXACT: i64 = 1 << 53;
 
 pub(super) fn number(cell: &str) -> Option<f64> {
+    let (negative, unsigned) = signed(cell.as_bytes());
+    // Nearly every number is a few digits with or without a point: one look at each byte is enough.
+    let (mut mantissa, mut point) = (0_i64, unsigned.len());
+    for (at, byte) in unsigned.iter().enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 && at < SAFE_DIGITS {
+            mantissa = mantissa * 10 + i64::from(digit);
+        } else if *byte == b'.' && point == unsigned.len() && at + 1 < unsigned.len() {
+            point = at;
+        } else {
+            return unusual_number(cell);
+        }
+    }
+    if point == 0 || !no_leading_zero(&unsigned[..point]) || mantissa > EXACT {
+        return unusual_number(cell);
+    }
+    let decimals = unsigned.len().saturating_sub(point + 1);
+    // Both are exact, so the quotient is the nearest float to what is written.
+    let value = mantissa as f64 / POWERS[decimals];
+    Some(if negative { -value } else { value })
+}
+
+fn unusual_number(cell: &str) -> Option<f64> {
     let (negative, unsigned) = signed(cell.as_bytes());
     let point = unsigned.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(unsigned.len());
     let (whole, rest) = unsigned.split_at(point);

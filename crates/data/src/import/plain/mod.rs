@@ -8,6 +8,7 @@
 //!
 //! Blocks are divided by bytes and not by threads, so the same file gives the same Parquet on any machine.
 
+mod attempt;
 mod blocks;
 mod cells;
 mod columns;
@@ -28,6 +29,8 @@ use self::parquet_file::{Encoder, ParquetFile};
 use super::source::Csv;
 use crate::{Error, Watch};
 
+pub(super) use self::attempt::attempt;
+pub(crate) use self::parquet_file::WRITER;
 pub(super) use self::sample::sample;
 
 const STAGE: &str = "write table";
@@ -74,11 +77,14 @@ impl Job<'_> {
     }
 
     fn run(&self) -> Result<usize, Stop> {
-        let mut blocks = Blocks::open(&self.csv.path, self.csv.has_header)?;
-        let mut file = ParquetFile::create(self.out, &self.csv.names, self.types)?;
+        let delimiter = self.csv.dialect.delimiter as u8;
+        let mut blocks = Blocks::open(&self.csv.path, self.csv.begins_at, self.csv.has_header)?;
+        let Some(first) = blocks.next().ok_or(Stop::NotPlain)?? else { return Ok(0) };
+        let text = std::str::from_utf8(&first.bytes).map_err(|_| Stop::NotPlain)?;
+        let hardly_repeat = attempt::hardly_repeat(text, delimiter, self.missing, self.types.len());
+        let mut file = ParquetFile::create(self.out, &self.csv.names, self.types, &hardly_repeat)?;
         let encoder = file.encoder();
         let threads = self.threads.max(1);
-        let delimiter = self.csv.dialect.delimiter as u8;
         // One block waits for each thread while it works, so that none waits for the disk.
         let (to_workers, blocks_to_do) = mpsc::sync_channel::<Block>(threads);
         let blocks_to_do = Mutex::new(blocks_to_do);
@@ -99,7 +105,7 @@ impl Job<'_> {
                 });
             }
             drop(to_writer);
-            let result = self.gather(&mut blocks, to_workers, &encoded, &mut file);
+            let result = self.gather(first, &mut blocks, to_workers, &encoded, &mut file);
             // Whatever the workers still send has nowhere to go, which ends them.
             drop(encoded);
             result
@@ -110,6 +116,7 @@ impl Job<'_> {
     /// Hands out blocks and writes what comes back in the order of the file.
     fn gather(
         &self,
+        first: Block,
         blocks: &mut Blocks,
         to_workers: mpsc::SyncSender<Block>,
         encoded: &mpsc::Receiver<(usize, Result<Encoded, Stop>)>,
@@ -118,6 +125,7 @@ impl Job<'_> {
         let mut to_workers = Some(to_workers);
         let mut early: BTreeMap<usize, Encoded> = BTreeMap::new();
         let (mut handed_out, mut written, mut rows) = (0, 0, 0);
+        let mut first = Some(first);
         let mut line_end: Option<LineEnd> = None;
         // So many blocks are under way at most; the memory of an import depends on it.
         let most = 2 * self.threads.max(1);
@@ -125,7 +133,11 @@ impl Job<'_> {
             while handed_out - written < most
                 && let Some(workers) = &to_workers
             {
-                match blocks.next().ok_or(Stop::NotPlain)?? {
+                let block = match first.take() {
+                    Some(first) => Some(first),
+                    None => blocks.next().ok_or(Stop::NotPlain)??,
+                };
+                match block {
                     Some(block) => {
                         handed_out += 1;
                         workers.send(block).map_err(|_| Stop::NotPlain)?;
@@ -177,6 +189,9 @@ const SHORT_RECORD: usize = 64;
 impl Reading<'_> {
     fn encode(&self, encoder: &Encoder, block: &Block) -> Result<Encoded, Stop> {
         let text = std::str::from_utf8(&block.bytes).map_err(|_| Stop::NotPlain)?;
+        if block.bytes.contains(&0) {
+            return Err(Stop::NotPlain);
+        }
         let room = (block.bytes.len() / SHORT_RECORD).min(1 << 16);
         let mut columns: Vec<Column> = self.types.iter().map(|of| Column::new(*of, room)).collect();
         let rows = cells::read(text, self.delimiter, self.missing, &mut columns, usize::MAX).ok_or(Stop::NotPlain)?;

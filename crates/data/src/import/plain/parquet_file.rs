@@ -8,13 +8,17 @@ use duckdb::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use meuse_core::schema::ColumnType;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
-use parquet::basic::Compression;
+use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
 
 use super::columns::Column;
 use crate::Error;
+
+/// How a file that was written here names its writer: whoever reads it may know what stands in it.
+pub(crate) const WRITER: &str = "meuse";
 
 /// The file, written group after group.
 pub(super) struct ParquetFile {
@@ -31,13 +35,20 @@ pub(super) struct Encoder {
 }
 
 impl ParquetFile {
-    pub(super) fn create(path: &Path, names: &[String], types: &[ColumnType]) -> Result<Self, Error> {
+    /// `hardly_repeat`: the columns for which no dictionary is tried.
+    pub(super) fn create(
+        path: &Path,
+        names: &[String],
+        types: &[ColumnType],
+        hardly_repeat: &[bool],
+    ) -> Result<Self, Error> {
         let fields = names.iter().zip(types).map(|(name, column_type)| Field::new(name, data_type(*column_type), true));
         let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let failed = failed(path);
         let root = ArrowSchemaConverter::new().convert(&schema).map_err(&failed)?.root_schema_ptr();
         let file = File::create(path).map_err(Error::writing(path))?;
-        let writer = SerializedFileWriter::new(file, root, Arc::new(properties())).map_err(&failed)?;
+        let writer = SerializedFileWriter::new(file, root, Arc::new(properties(names, types, hardly_repeat)))
+            .map_err(&failed)?;
         Ok(Self { writer, schema, path: path.to_owned() })
     }
 
@@ -85,13 +96,21 @@ impl Encoder {
     }
 }
 
-fn properties() -> WriterProperties {
-    WriterProperties::builder()
+fn properties(names: &[String], types: &[ColumnType], hardly_repeat: &[bool]) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         // Smallest and largest per group of rows help whoever filters; per page they help nobody here.
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_created_by("meuse".to_owned())
-        .build()
+        .set_created_by(WRITER.to_owned());
+    for ((name, column_type), _) in names.iter().zip(types).zip(hardly_repeat).filter(|(_, hardly)| **hardly) {
+        let column = ColumnPath::new(vec![name.clone()]);
+        properties = properties.set_column_dictionary_enabled(column.clone(), false);
+        // Numbers of accounts and moments mostly rise by little.
+        if matches!(column_type, ColumnType::Integer | ColumnType::Timestamp | ColumnType::Date) {
+            properties = properties.set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+        }
+    }
+    properties.build()
 }
 
 fn data_type(column_type: ColumnType) -> DataType {
@@ -101,7 +120,7 @@ fn data_type(column_type: ColumnType) -> DataType {
         ColumnType::Boolean => DataType::Boolean,
         ColumnType::Date => DataType::Date32,
         ColumnType::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
-        ColumnType::Text | ColumnType::Image => DataType::Utf8,
+        ColumnType::Text | ColumnType::Image | ColumnType::Boxes => DataType::Utf8,
     }
 }
 

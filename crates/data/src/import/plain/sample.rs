@@ -20,7 +20,7 @@ pub(in super::super) fn sample(csv: &Csv, missing: &[String]) -> Result<Option<V
     if !super::is_plain_dialect(csv) {
         return Ok(None);
     }
-    let mut blocks = Blocks::open(&csv.path, csv.has_header)?;
+    let mut blocks = Blocks::open(&csv.path, csv.begins_at, csv.has_header)?;
     let Some(block) = blocks.next() else { return Ok(None) };
     let Some(block) = block? else { return Ok(None) };
     let Ok(text) = std::str::from_utf8(&block.bytes) else { return Ok(None) };

@@ -1,0 +1,194 @@
+//! A table from a Parquet file that we wrote: each thread takes a column at a time, and texts keep their dictionaries.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use duckdb::arrow::array::{
+    Array, ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, PrimitiveArray, StringArray,
+    TimestampMicrosecondArray,
+};
+use duckdb::arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Int32Type, Schema as ArrowSchema};
+use meuse_core::schema::{ColumnType, Schema};
+use meuse_core::table::{Column, MISSING, Table, Values};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
+
+use crate::Error;
+use crate::import::WRITER;
+
+/// Rows that are decoded at once.
+const AT_ONCE: usize = 1 << 16;
+/// Microseconds of a day.
+const DAY: f64 = 86_400e6;
+
+/// The table, when we wrote the file and it has these columns; nothing when DuckDB has to read it.
+pub(super) fn read(data: &Path, schema: &Schema, threads: usize) -> Result<Option<Table>, Error> {
+    let file = File::open(data).map_err(Error::reading(data))?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
+    if metadata.metadata().file_metadata().created_by() != Some(WRITER) {
+        return Ok(None);
+    }
+    let metadata = with_dictionaries(&metadata)?;
+    let places: Option<Vec<usize>> =
+        schema.columns.iter().map(|column| metadata.schema().index_of(&column.name).ok()).collect();
+    let has_pictures = schema.columns.iter().any(|column| column.column_type == ColumnType::Image);
+    let Some(places) = places.filter(|_| !has_pictures) else { return Ok(None) };
+
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(place) = places.get(index) else { return done };
+            done.push((index, read_column(data, &metadata, *place, schema.columns[index].column_type)));
+        }
+    };
+    let mut read = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads.min(places.len())).map(|_| scope.spawn(work)).collect();
+        let mut read = work();
+        for helper in helpers {
+            read.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        read
+    });
+    read.sort_by_key(|(index, _)| *index);
+    let mut columns = Vec::with_capacity(read.len());
+    for ((_, values), column) in read.into_iter().zip(&schema.columns) {
+        columns.push(Column { name: column.name.clone(), values: values? });
+    }
+    Ok(Some(Table::new(columns)))
+}
+
+/// The same file, whose texts come as codes with the dictionary of their page.
+fn with_dictionaries(metadata: &ArrowReaderMetadata) -> Result<ArrowReaderMetadata, Error> {
+    let fields = metadata.schema().fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => {
+            let coded = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+            Field::new(field.name(), coded, field.is_nullable())
+        }
+        _ => field.as_ref().clone(),
+    });
+    let schema = Arc::new(ArrowSchema::new(fields.collect::<Vec<_>>()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(failed)
+}
+
+fn read_column(
+    data: &Path,
+    metadata: &ArrowReaderMetadata,
+    place: usize,
+    column_type: ColumnType,
+) -> Result<Values, Error> {
+    let file = File::open(data).map_err(Error::reading(data))?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+    let mask = ProjectionMask::leaves(metadata.parquet_schema(), [place]);
+    let rows = metadata.metadata().file_metadata().num_rows().unsigned_abs() as usize;
+    let reader = builder.with_projection(mask).with_batch_size(AT_ONCE).build().map_err(failed)?;
+    let mut cells = Cells::new(column_type, rows);
+    for batch in reader {
+        let batch = batch.map_err(|error| Error::Parquet(error.to_string()))?;
+        let array = batch.column(0);
+        let found = array.data_type();
+        cells.append(array).ok_or_else(|| Error::Parquet(format!("a column came back as {found}")))?;
+    }
+    Ok(cells.finish())
+}
+
+fn failed(error: ParquetError) -> Error {
+    Error::Parquet(error.to_string())
+}
+
+/// A column under construction.
+enum Cells {
+    Numbers(Vec<f64>),
+    Texts { codes: Vec<u32>, dictionary: Vec<String>, known: HashMap<String, u32> },
+}
+
+impl Cells {
+    fn new(column_type: ColumnType, rows: usize) -> Self {
+        if column_type == ColumnType::Text {
+            return Self::Texts { codes: Vec::with_capacity(rows), dictionary: Vec::new(), known: HashMap::new() };
+        }
+        Self::Numbers(Vec::with_capacity(rows))
+    }
+
+    fn append(&mut self, array: &ArrayRef) -> Option<()> {
+        let array = array.as_any();
+        match self {
+            Self::Texts { codes, dictionary, known } => {
+                append_texts(codes, dictionary, known, array.downcast_ref::<DictionaryArray<Int32Type>>()?)
+            }
+            Self::Numbers(numbers) => {
+                if let Some(array) = array.downcast_ref::<Float64Array>() {
+                    append_numbers(numbers, array, |value| value);
+                } else if let Some(array) = array.downcast_ref::<Int64Array>() {
+                    append_numbers(numbers, array, |value| value as f64);
+                } else if let Some(array) = array.downcast_ref::<Date32Array>() {
+                    append_numbers(numbers, array, f64::from);
+                } else if let Some(array) = array.downcast_ref::<TimestampMicrosecondArray>() {
+                    append_numbers(numbers, array, |value| value as f64 / DAY);
+                } else {
+                    let array = array.downcast_ref::<BooleanArray>()?;
+                    numbers.extend(array.iter().map(|cell| cell.map_or(f64::NAN, |cell| f64::from(u8::from(cell)))));
+                }
+                Some(())
+            }
+        }
+    }
+
+    fn finish(self) -> Values {
+        match self {
+            Self::Numbers(numbers) => Values::Number(numbers),
+            Self::Texts { codes, dictionary, .. } => Values::Text { codes, dictionary },
+        }
+    }
+}
+
+fn append_numbers<T: ArrowPrimitiveType>(
+    numbers: &mut Vec<f64>,
+    array: &PrimitiveArray<T>,
+    number: impl Fn(T::Native) -> f64,
+) {
+    let start = numbers.len();
+    numbers.extend(array.values().iter().map(|value| number(*value)));
+    if let Some(present) = array.nulls() {
+        for (cell, present) in numbers[start..].iter_mut().zip(present.iter()) {
+            if !present {
+                *cell = f64::NAN;
+            }
+        }
+    }
+}
+
+/// Codes in order of first appearance. A page's dictionary may hold texts that no row of this batch has.
+fn append_texts(
+    codes: &mut Vec<u32>,
+    dictionary: &mut Vec<String>,
+    known: &mut HashMap<String, u32>,
+    array: &DictionaryArray<Int32Type>,
+) -> Option<()> {
+    let texts = array.values().as_any().downcast_ref::<StringArray>()?;
+    let mut of_key = vec![MISSING; texts.len()];
+    for row in 0..array.len() {
+        let Some(key) = array.key(row) else {
+            codes.push(MISSING);
+            continue;
+        };
+        let code = of_key.get_mut(key)?;
+        if *code == MISSING {
+            let text = texts.value(key);
+            *code = known.get(text).copied().unwrap_or_else(|| {
+                let code = dictionary.len() as u32;
+                dictionary.push(text.to_owned());
+                known.insert(text.to_owned(), code);
+                code
+            });
+        }
+        codes.push(*code);
+    }
+    Some(())
+}
