@@ -14,7 +14,10 @@ pub mod native;
 pub mod profile;
 pub mod recipe;
 pub mod schema;
+mod side_by_side;
 pub mod suggest;
 pub mod table;
 pub mod tensor;
 pub mod time;
+
+pub use side_by_side::side_by_side;

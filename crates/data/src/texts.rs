@@ -23,7 +23,7 @@ use crate::images::archive::Archive;
 use crate::images::gather::{has_extension, is_of_no_one};
 use crate::images::labels::{Given, by_folders};
 use crate::import::{Derived, preview, write_json};
-use crate::profile::{Profiled, Written, profile, tell_repeated};
+use crate::profile::{Profiled, profile, tell_repeated};
 use crate::{Error, Watch, database};
 
 /// What the files of pictures are called.
@@ -62,8 +62,7 @@ pub(crate) fn import(
         return Err(nothing(&files.problems));
     }
     let connection = database::open(spec.limits, &temporary.join("spill"), &[&data])?;
-    let Profiled { mut profile, categories } =
-        profile(&connection, &data, &columns, spec.limits, Written::ByDuckDb, watch)?;
+    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     // Every file has another name, which is nobody's news.
     profile.warnings.retain(|warning| !warning.starts_with("`file`"));
     profile.warnings.extend(told(&files.problems));

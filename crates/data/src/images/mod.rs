@@ -24,7 +24,7 @@ use self::archive::{Archive, Kind};
 use self::gather::{Gathered, Gatherer};
 use self::packs::PackWriter;
 use crate::import::{preview, write_json};
-use crate::profile::{Profiled, Written, profile, tell_repeated};
+use crate::profile::{Profiled, profile, tell_repeated};
 use crate::{Error, Watch, database, texts};
 
 /// The most problems that a profile lists; it counts them all.
@@ -67,8 +67,7 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
 
     let connection = database::open(spec.limits, &temporary.path().join("spill"), &[&data])?;
     let columns = table::columns();
-    let Profiled { mut profile, categories } =
-        profile(&connection, &data, &columns, spec.limits, Written::ByDuckDb, watch)?;
+    let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     // Every path, hash and offset is different, which is nobody's news.
     profile.warnings.clear();
     let described = described(&gathered);

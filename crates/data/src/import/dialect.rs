@@ -30,7 +30,7 @@ pub(super) fn detect(
     let Some(header) = header(path, &dialect)? else {
         return Err(Error::refused("", "the file is empty", "give a file with a header line and rows"));
     };
-    let has_header = !header.cells.iter().all(|cell| is_number(cell) || cell.is_empty());
+    let has_header = is_header(&header.cells);
     let names = if has_header {
         header.cells
     } else {
@@ -82,7 +82,12 @@ fn believed(path: &Path, sniffed: Option<Dialect>, given: Option<char>) -> Resul
     Ok(best.0)
 }
 
-pub(super) fn is_number(cell: &str) -> bool {
+/// Whether a first record holds names: one of numbers only is data.
+pub(super) fn is_header(cells: &[String]) -> bool {
+    !cells.iter().all(|cell| is_number(cell) || cell.is_empty())
+}
+
+fn is_number(cell: &str) -> bool {
     let trimmed = cell.trim();
     trimmed.parse::<f64>().is_ok() && trimmed.ends_with(|last: char| last.is_ascii_digit() || last == '.')
 }

@@ -25,10 +25,10 @@ use meuse_core::job::{FileFormat, ImportSpec, Limits};
 use meuse_core::schema::{ColumnSchema, Schema};
 use serde::Serialize;
 
-pub(crate) use self::plain::WRITER;
+pub(crate) use self::plain::is_by_us;
 pub(crate) use self::source::Derived;
 
-use crate::profile::{Profiled, Written, profile, tell_repeated};
+use crate::profile::{Profiled, profile, tell_repeated};
 use crate::{Error, Watch, database, images};
 
 /// Bytes by which the format of a file is told.
@@ -42,7 +42,7 @@ pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Er
     let data = out.join("data.parquet");
     if let Some(columns) = plain::attempt(spec, &data, watch)? {
         let connection = database::open(spec.limits, &temporary.path().join("spill"), &[&data])?;
-        return describe(&connection, spec.limits, out, &columns, Vec::new(), Written::ByUs, watch);
+        return describe(&connection, spec.limits, out, &columns, Vec::new(), watch);
     }
     let copied;
     let spec = if spec.begins_at == 0 {
@@ -70,7 +70,7 @@ pub fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<(), Er
             (write_parquet(&work, &lines)?, Vec::new())
         }
     };
-    describe(&connection, spec.limits, out, &columns, warnings, Written::ByDuckDb, watch)
+    describe(&connection, spec.limits, out, &columns, warnings, watch)
 }
 
 /// Whether a file begins as one does that is no CSV.
@@ -99,11 +99,10 @@ fn describe(
     out: &Path,
     columns: &[Derived],
     mut warnings: Vec<String>,
-    written: Written,
     watch: &dyn Watch,
 ) -> Result<(), Error> {
     let data = out.join("data.parquet");
-    let Profiled { mut profile, categories } = profile(connection, &data, columns, limits, written, watch)?;
+    let Profiled { mut profile, categories } = profile(connection, &data, columns, limits, watch)?;
     warnings.append(&mut profile.warnings);
     profile.warnings = warnings;
     tell_repeated(&profile, watch);

@@ -8,6 +8,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::Error;
+use crate::import::is_by_us;
 
 /// What is not missing of a column, in the order of the rows, and how many cells are.
 pub(super) enum Column {
@@ -19,11 +20,23 @@ pub(super) enum Column {
 /// Rows that are read at once.
 const AT_ONCE: usize = 1 << 16;
 
+/// Whether we wrote the file.
+pub(super) fn are_readable(path: &Path) -> Result<bool, Error> {
+    open(path).map(|reader| is_by_us(reader.metadata()))
+}
+
+fn open(path: &Path) -> Result<SerializedFileReader<File>, Error> {
+    let file = File::open(path).map_err(Error::reading(path))?;
+    SerializedFileReader::new(file).map_err(failed)
+}
+
+fn failed(error: ParquetError) -> Error {
+    Error::Parquet(error.to_string())
+}
+
 /// Reads the column with this index, which has so many rows and is no text.
 pub(super) fn read(path: &Path, index: usize, rows: u64) -> Result<Column, Error> {
-    let file = File::open(path).map_err(Error::reading(path))?;
-    let failed = |error: ParquetError| Error::Parquet(error.to_string());
-    let reader = SerializedFileReader::new(file).map_err(failed)?;
+    let reader = open(path)?;
     let mut integers: Vec<i64> = Vec::new();
     let mut floats: Vec<f64> = Vec::new();
     for group in 0..reader.num_row_groups() {

@@ -36,14 +36,6 @@ pub(crate) struct Profiled {
     pub(crate) categories: Vec<Option<Vec<String>>>,
 }
 
-/// Who wrote a Parquet file, and so whether we can read its columns without DuckDB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// [`crate::import`]'s own writer.
-    ByUs,
-    ByDuckDb,
-}
-
 /// What one column gives.
 struct Described {
     profile: ColumnProfile,
@@ -67,7 +59,6 @@ pub(crate) fn profile(
     data: &Path,
     columns: &[Derived],
     limits: Limits,
-    written: Written,
     watch: &dyn Watch,
 ) -> Result<Profiled, Error> {
     let from = format!("read_parquet({})", database::path(data)?);
@@ -75,7 +66,7 @@ pub(crate) fn profile(
     let rows = rows as u64;
     let threads = limits.threads.clamp(1, columns.len().max(1));
     let room = (limits.memory_mib as u64).saturating_mul(1 << 20) / SORTING_SHARE / threads as u64;
-    let ours = (written == Written::ByUs).then_some(data);
+    let ours = cells::are_readable(data)?.then_some(data);
     let task = Task { from, ours, rows, in_memory: rows.saturating_mul(8) <= room };
     // Temporary tables belong to a connection, so that each thread has its own `grouped`.
     let connections: Vec<Connection> = (0..threads).map(|_| connection.try_clone()).collect::<Result<_, _>>()?;

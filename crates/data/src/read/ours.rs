@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use duckdb::arrow::array::{
     Array, ArrayRef, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, PrimitiveArray, StringArray,
@@ -12,13 +11,14 @@ use duckdb::arrow::array::{
 };
 use duckdb::arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Int32Type, Schema as ArrowSchema};
 use meuse_core::schema::{ColumnType, Schema};
+use meuse_core::side_by_side;
 use meuse_core::table::{Column, MISSING, Table, Values};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
 use crate::Error;
-use crate::import::WRITER;
+use crate::import::is_by_us;
 
 /// Rows that are decoded at once.
 const AT_ONCE: usize = 1 << 16;
@@ -29,7 +29,7 @@ const DAY: f64 = 86_400e6;
 pub(super) fn read(data: &Path, schema: &Schema, threads: usize) -> Result<Option<Table>, Error> {
     let file = File::open(data).map_err(Error::reading(data))?;
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
-    if metadata.metadata().file_metadata().created_by() != Some(WRITER) {
+    if !is_by_us(metadata.metadata()) {
         return Ok(None);
     }
     let metadata = with_dictionaries(&metadata)?;
@@ -38,26 +38,11 @@ pub(super) fn read(data: &Path, schema: &Schema, threads: usize) -> Result<Optio
     let has_pictures = schema.columns.iter().any(|column| column.column_type == ColumnType::Image);
     let Some(places) = places.filter(|_| !has_pictures) else { return Ok(None) };
 
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(place) = places.get(index) else { return done };
-            done.push((index, read_column(data, &metadata, *place, schema.columns[index].column_type)));
-        }
-    };
-    let mut read = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads.min(places.len())).map(|_| scope.spawn(work)).collect();
-        let mut read = work();
-        for helper in helpers {
-            read.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        read
+    let read = side_by_side(threads, places.len(), |index| {
+        read_column(data, &metadata, places[index], schema.columns[index].column_type)
     });
-    read.sort_by_key(|(index, _)| *index);
     let mut columns = Vec::with_capacity(read.len());
-    for ((_, values), column) in read.into_iter().zip(&schema.columns) {
+    for (values, column) in read.into_iter().zip(&schema.columns) {
         columns.push(Column { name: column.name.clone(), values: values? });
     }
     Ok(Some(Table::new(columns)))

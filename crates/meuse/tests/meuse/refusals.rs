@@ -32,7 +32,8 @@ epochs = 1
 layers = [{ kind = "flatten" }, { kind = "dense", units = UNITS, activation = "softmax" }]
 "#;
 
-const TEXTS: &str = r#"dataset = "notes"
+/// A recipe of a small network for texts.
+pub(crate) const TEXTS: &str = r#"dataset = "notes"
 task = "binary"
 target = "mood"
 positive = "happy"

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use crate::refusals::TEXTS;
 use crate::support::{Server, told};
 use crate::vision::drawing;
 
@@ -128,30 +129,11 @@ fn a_text_in_two_parts_is_told_and_a_class_that_is_hardly_there_too() {
     let imported = imported.expect("meuse runs");
     let said = format!("{}{}", String::from_utf8_lossy(&imported.stdout), told(&imported));
     assert!(said.contains("5 of 110 rows repeat an earlier `text`"), "{said}");
-    let recipe = r#"dataset = "films"
-task = "binary"
-target = "mood"
-positive = "happy"
-
-[split]
-method = "column"
-column = "part"
-training = ["train"]
-test = ["test"]
-
-[preprocessing.columns.text]
-encode = "sequence"
-sequence = { vocabulary = 50, length = 8 }
-
-[algorithm]
-name = "network"
-epochs = 1
-layers = [
-    { kind = "embedding", size = 2 },
-    { kind = "global_average_pool" },
-    { kind = "dense", units = 1, activation = "sigmoid" },
-]
-"#;
+    let by_part = "method = \"column\"\ncolumn = \"part\"\ntraining = [\"train\"]\ntest = [\"test\"]";
+    let recipe = &TEXTS
+        .replace("dataset = \"notes\"", "dataset = \"films\"")
+        .replace("method = \"stratified\"\nvalidation = 0.0\ntest = 0.25", by_part);
+    assert!(recipe.contains("films") && recipe.contains(by_part), "{recipe}");
     assert!(check(&server, recipe).contains("note: 5 of 110 rows repeat an earlier `text`"));
     let version = train(&server, recipe, "films");
     let warnings = version["evaluation"]["warnings"].as_array().expect("warnings").clone();

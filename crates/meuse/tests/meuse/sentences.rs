@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use crate::pictures::tar;
 use crate::support::{Server, checkout};
 
 const PRAISE: [&str; 8] =
@@ -111,19 +112,6 @@ fn archives_of_texts_are_read_and_hostile_ones_refused() {
             return serde_json::from_slice(&output.stdout).map_err(|error| error.to_string());
         }
         Err(crate::support::told(&output))
-    };
-    let tar = |files: &[(&str, &[u8])]| {
-        let mut builder = tar::Builder::new(Vec::new());
-        for (name, content) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(content.len() as u64);
-            header.set_mode(0o644);
-            let field = &mut header.as_gnu_mut().expect("a GNU header").name;
-            field[..name.len()].copy_from_slice(name.as_bytes());
-            header.set_cksum();
-            builder.append(&header, *content).expect("appended");
-        }
-        builder.into_inner().expect("a tar")
     };
     let good = tar(&[("a/1.txt", b"one"), ("b/2.txt", b"two"), ("b/3.TXT", b"three")]);
     let version = import("notes.tar", good.clone(), &[]).expect("imported");

@@ -10,10 +10,10 @@ mod texts;
 mod tokenized;
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use meuse_core::bundle::LeftOut;
 use meuse_core::recipe::{Plan, PlannedColumn, Treatment};
+use meuse_core::side_by_side;
 use meuse_core::table::{MISSING, Table, Values};
 
 use crate::Error;
@@ -70,35 +70,6 @@ pub fn fit_on(
         return Err(Error::NothingLeft(reasons.collect::<Vec<_>>().join(", ")));
     }
     Ok(fitted)
-}
-
-/// What `work` gives for 0, 1, … below `count`, in that order, by so many threads.
-fn side_by_side<T: Send>(threads: usize, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let threads = threads.clamp(1, count.max(1));
-    if threads == 1 {
-        return (0..count).map(work).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut done = Vec::new();
-        loop {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return done;
-            }
-            done.push((index, work(index)));
-        }
-    };
-    let mut done = std::thread::scope(|scope| {
-        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
-        let mut done = worker();
-        for helper in helpers {
-            done.extend(helper.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, one)| one).collect()
 }
 
 /// What fitting a column comes to.

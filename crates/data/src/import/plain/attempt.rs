@@ -70,12 +70,11 @@ fn understood(spec: &ImportSpec, head: &[u8]) -> Option<Csv> {
     let text = text.strip_prefix(MARK).unwrap_or(text);
     let delimiter = delimiter(text, spec.options.delimiter)?;
     let names = cells::first_record(text, delimiter as u8)?;
-    let is_header = !names.iter().all(|cell| dialect::is_number(cell) || cell.is_empty());
     let folded: HashSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let named = folded.len() == names.len() && names.iter().all(|name| !name.trim().is_empty());
     let special = [delimiter, '"', '\n', '\r', '\0'];
     let missing = spec.options.missing.iter().all(|text| !text.contains(special));
-    (is_header && named && missing).then(|| Csv {
+    (dialect::is_header(&names) && named && missing).then(|| Csv {
         path: spec.source.clone(),
         begins_at: spec.begins_at,
         dialect: Dialect { delimiter, quote: '"', escape: '"' },

@@ -30,7 +30,7 @@ use super::source::Csv;
 use crate::{Error, Watch};
 
 pub(super) use self::attempt::attempt;
-pub(crate) use self::parquet_file::WRITER;
+pub(crate) use self::parquet_file::is_by_us;
 pub(super) use self::sample::sample;
 
 const STAGE: &str = "write table";

@@ -10,6 +10,7 @@ use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
@@ -17,8 +18,13 @@ use parquet::schema::types::ColumnPath;
 use super::columns::Column;
 use crate::Error;
 
-/// How a file that was written here names its writer: whoever reads it may know what stands in it.
-pub(crate) const WRITER: &str = "meuse";
+/// How a file that was written here names its writer.
+const WRITER: &str = "meuse";
+
+/// Whether a file was written here, so that its columns can be read without DuckDB.
+pub(crate) fn is_by_us(metadata: &ParquetMetaData) -> bool {
+    metadata.file_metadata().created_by() == Some(WRITER)
+}
 
 /// The file, written group after group.
 pub(super) struct ParquetFile {
