@@ -27,7 +27,8 @@ pub(crate) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// An empty database in memory that spills into `temporary` and may open `allowed`, whatever a query says.
+/// An empty database in memory that spills into `temporary` and may open `allowed`, whatever a query says. Opening one
+/// costs a job 20 MiB and more, so nobody does who can read a file without it.
 ///
 /// `temp_file_encryption` stays off: this build of DuckDB refuses to write encrypted files unless told to use a random
 /// generator that it calls unsafe, and the uploaded file lies in clear in the same private folder.
@@ -39,6 +40,7 @@ pub(crate) fn open(limits: Limits, temporary: &Path, allowed: &[&Path]) -> Resul
         .with("temp_directory", temporary.to_string_lossy())?
         .with("preserve_insertion_order", "true")?;
     let connection = Connection::open_in_memory_with_flags(config)?;
+    require_version(&connection)?;
     let mut paths = String::new();
     for file in allowed {
         let separator = if paths.is_empty() { "" } else { ", " };
@@ -53,14 +55,17 @@ pub(crate) fn open(limits: Limits, temporary: &Path, allowed: &[&Path]) -> Resul
 
 /// The version of the DuckDB library that is loaded, as in `1.5.6`.
 pub fn duckdb_version() -> Result<String, Error> {
-    let connection = Connection::open_in_memory()?;
+    version_of(&Connection::open_in_memory()?)
+}
+
+fn version_of(connection: &Connection) -> Result<String, Error> {
     let version: String = connection.query_row("SELECT library_version FROM pragma_version()", [], |row| row.get(0))?;
     Ok(version.trim_start_matches('v').to_owned())
 }
 
 /// Refuses a DuckDB library of another version than Meuse is built for.
-pub fn require_version() -> Result<(), Error> {
-    let found = duckdb_version()?;
+fn require_version(connection: &Connection) -> Result<(), Error> {
+    let found = version_of(connection)?;
     let wanted = native::DUCKDB_VERSION;
     if found == wanted {
         return Ok(());

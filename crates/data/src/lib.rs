@@ -15,7 +15,7 @@ mod texts;
 
 use meuse_core::events::Level;
 
-pub use database::{duckdb_version, require_version};
+pub use database::duckdb_version;
 pub use error::Error;
 pub use export::export_csv;
 pub use import::import;

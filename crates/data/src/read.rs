@@ -18,12 +18,10 @@ use crate::{Error, database};
 /// since 1970) and booleans become floats with NaN for missing, texts become codes in order of first appearance.
 /// Pictures are opened, and read when they are needed.
 pub fn read_table(data: &Path, schema: &Schema, media: Option<&MediaFiles>, limits: Limits) -> Result<Table, Error> {
-    if media.is_none()
-        && let Some(table) = ours::read(data, schema, limits.threads.max(1))?
-    {
+    let pictures = media.map(PackedPictures::open).transpose()?.map(Arc::new);
+    if let Some(table) = ours::read(data, schema, pictures.as_ref(), limits.threads.max(1))? {
         return Ok(table);
     }
-    let pictures = media.map(PackedPictures::open).transpose()?.map(Arc::new);
     let beside = data.parent().unwrap_or(data);
     let temporary = tempfile::tempdir_in(beside).map_err(Error::writing(beside))?;
     let connection = database::open(limits, temporary.path(), &[data])?;
@@ -72,11 +70,7 @@ impl Reader {
                 Self::Texts { codes: Vec::new(), dictionary: Vec::new(), known: HashMap::new() }
             }
             ColumnType::Image => {
-                let hint = "import the pictures again";
-                let files = pictures.ok_or_else(|| {
-                    Error::refused("dataset", format!("the pictures of `{}` are missing", column.name), hint)
-                })?;
-                Self::Pictures { rows: 0, files: Arc::clone(files) }
+                Self::Pictures { rows: 0, files: Arc::clone(pictures.ok_or_else(|| without_pictures(column))?) }
             }
             _ => Self::Numbers(Vec::new()),
         })
@@ -86,11 +80,7 @@ impl Reader {
         match self {
             Self::Numbers(values) => Values::Number(values),
             Self::Texts { codes, dictionary, .. } => Values::Text { codes, dictionary },
-            Self::Pictures { rows, files } => {
-                let known = files.rows();
-                let numbers = (0..rows).map(|row| if row < known { row } else { MISSING }).collect();
-                Values::Pictures(Pictures { files, numbers })
-            }
+            Self::Pictures { rows, files } => pictures_of(rows, files),
         }
     }
 
@@ -127,6 +117,18 @@ impl Reader {
         });
         codes.push(code);
     }
+}
+
+fn without_pictures(column: &ColumnSchema) -> Error {
+    let message = format!("the pictures of `{}` are missing", column.name);
+    Error::refused("dataset", message, "import the pictures again")
+}
+
+/// The column of pictures of so many rows.
+fn pictures_of(rows: u32, files: Arc<PackedPictures>) -> Values {
+    let known = files.rows();
+    let numbers = (0..rows).map(|row| if row < known { row } else { MISSING }).collect();
+    Values::Pictures(Pictures { files, numbers })
 }
 
 fn append(readers: &mut [Reader], batch: &StructArray) -> Result<(), Error> {

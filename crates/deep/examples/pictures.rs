@@ -102,7 +102,7 @@ fn main() -> anyhow::Result<()> {
             start: None,
             training: Samples { rows: &training, targets: &training.labels },
             validation: None,
-            loaders: 1,
+            threads: 1,
             mix_up: 0.0,
             checkpoint: None,
             checkpoint_steps: 0,

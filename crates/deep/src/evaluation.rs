@@ -1,48 +1,97 @@
 //! What a trained network answers for rows.
 
+use std::collections::VecDeque;
+
 use meuse_core::recipe::network::Graph;
 use tch::{Tensor, no_grad};
 
 use crate::Error;
+use crate::crew::{Crew, alone_meanwhile};
 use crate::forward::forward;
 use crate::loader::{Plan, Rows, for_each_batch};
 use crate::weights::{Weights, numbers_of};
 
-/// The most rows that are answered together, and the most numbers that one layer makes for them.
+/// How many rows are answered together: so many that one layer makes about [`NUMBERS`] numbers for them, at least and at
+/// most these. Answering then needs less memory than learning did.
+const LEAST_ROWS: usize = 8;
 const MOST_ROWS: usize = 256;
-const MOST_NUMBERS: usize = 1 << 25;
+const NUMBERS: usize = 1 << 20;
 
 /// Rows that are answered together.
 pub(crate) fn batch(graph: &Graph) -> usize {
     let outputs = graph.nodes.iter().map(|node| node.shape.iter().product::<usize>());
     let largest = outputs.max().unwrap_or(0).max(graph.width()).max(1);
-    (MOST_NUMBERS / largest).clamp(1, MOST_ROWS)
+    (NUMBERS / largest).clamp(LEAST_ROWS, MOST_ROWS)
 }
 
 /// The outputs of all rows (rows × outputs), before the head that makes probabilities of them.
 ///
 /// # Errors
 /// The one of a row that cannot be read.
-pub fn outputs(graph: &Graph, weights: &Weights, rows: &dyn Rows, loaders: usize) -> Result<Vec<f32>, Error> {
+pub fn outputs(graph: &Graph, weights: &Weights, rows: &dyn Rows, threads: usize) -> Result<Vec<f32>, Error> {
     let mut all = Vec::with_capacity(rows.count() * graph.outputs());
-    for_each_output(graph, weights, rows, loaders, |_, output| all.extend(numbers_of(output)))?;
+    for_each_output(graph, weights, rows, threads, |_, output| all.extend(numbers_of(output)))?;
     Ok(all)
 }
 
-/// Calls `work` with some rows and their outputs, until all have been there.
+/// Calls `work` with some rows and their outputs, in the order of the rows, until all have been there. Each thread
+/// answers some rows while others answer the next.
 pub(crate) fn for_each_output(
     graph: &Graph,
     weights: &Weights,
     rows: &dyn Rows,
-    loaders: usize,
+    threads: usize,
     mut work: impl FnMut(&[u32], &Tensor),
 ) -> Result<(), Error> {
     let order: Vec<u32> = (0..rows.count() as u32).collect();
     let width = graph.width();
-    let plan = Plan { width, batch: batch(graph), epoch: None, threads: loaders };
-    for_each_batch(rows, &order, plan, |batch| {
-        let x = Tensor::from_slice(&batch.numbers).reshape([batch.rows.len() as i64, width as i64]);
-        no_grad(|| work(batch.rows, &forward(graph, weights, &x, None)));
-        Ok(())
+    let plan = Plan { width, batch: batch(graph), epoch: None, threads };
+    let answer = |weights: &Weights, numbers: &[f32]| {
+        let x = Tensor::from_slice(numbers).reshape([-1, width as i64]);
+        no_grad(|| forward(graph, weights, &x, None))
+    };
+    let members = threads.clamp(1, order.len().div_ceil(plan.batch).max(1));
+    if members == 1 {
+        return for_each_batch(rows, &order, plan, |batch| {
+            work(batch.rows, &answer(weights, &batch.numbers));
+            Ok(())
+        });
+    }
+    alone_meanwhile(|| {
+        std::thread::scope(|scope| {
+            let answer = &answer;
+            let workers = (0..members).map(|_| {
+                let weights = weights.twin();
+                move |numbers: Vec<f32>| answer(&weights, &numbers)
+            });
+            let crew = Crew::start(scope, workers)?;
+            let mut asked = VecDeque::with_capacity(members);
+            let mut next = 0;
+            for_each_batch(rows, &order, plan, |batch| {
+                if asked.len() == members {
+                    told(&crew, &mut asked, &mut work)?;
+                }
+                crew.ask(next % members, batch.numbers)?;
+                asked.push_back((next % members, batch.rows));
+                next += 1;
+                Ok(())
+            })?;
+            while !asked.is_empty() {
+                told(&crew, &mut asked, &mut work)?;
+            }
+            Ok(())
+        })
     })
+}
+
+/// Waits for what was asked first.
+fn told(
+    crew: &Crew<Vec<f32>, Tensor>,
+    asked: &mut VecDeque<(usize, &[u32])>,
+    mut work: impl FnMut(&[u32], &Tensor),
+) -> Result<(), Error> {
+    if let Some((member, rows)) = asked.pop_front() {
+        work(rows, &crew.answer(member)?);
+    }
+    Ok(())
 }

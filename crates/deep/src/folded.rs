@@ -43,6 +43,14 @@ impl Folded {
         folded
     }
 
+    /// The same for another thread.
+    pub(crate) fn twin(&self) -> Self {
+        let twin = |(name, (weight, bias)): (&String, &(Tensor, Tensor))| {
+            (name.clone(), (weight.shallow_clone(), bias.shallow_clone()))
+        };
+        Self { convolutions: self.convolutions.iter().map(twin).collect(), norms: self.norms.clone() }
+    }
+
     /// Weight and bias of a convolution in which a batch norm lies.
     pub(crate) fn convolution(&self, name: &str) -> Option<(&Tensor, &Tensor)> {
         self.convolutions.get(name).map(|(weight, bias)| (weight, bias))

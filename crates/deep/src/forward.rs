@@ -27,7 +27,9 @@ pub(crate) fn forward(graph: &Graph, weights: &Weights, rows: &Tensor, training:
     for (index, node) in graph.nodes.iter().enumerate() {
         let from: Vec<&Tensor> = node.from.iter().filter_map(|value| values[*value].as_ref()).collect();
         let alone = readers[node.from[0]] == 1 && is_fresh(graph, node.from[0]);
-        let value = Layer { node, weights, shape: graph.shape(node.from[0]), training, alone }.apply(&from);
+        let activation = last_function(graph, &readers, index);
+        let shape = graph.shape(node.from[0]);
+        let value = Layer { node, weights, shape, training, alone, activation }.apply(&from);
         // What nobody reads any more is let go, so that answering needs no more memory than two layers do.
         for read in &node.from {
             if last_use[*read] == index {
@@ -69,6 +71,30 @@ fn is_fresh(graph: &Graph, value: usize) -> bool {
     )
 }
 
+/// What a layer does to each value in the end: its own function, unless the layer after it takes that over.
+fn last_function(graph: &Graph, readers: &[usize], index: usize) -> Activation {
+    let node = &graph.nodes[index];
+    let before = node.from[0].checked_sub(graph.inputs.len());
+    if is_pooled_first(graph, readers, index) {
+        Activation::Linear
+    } else if before.is_some_and(|before| is_pooled_first(graph, readers, before)) {
+        Activation::Relu
+    } else {
+        node.kind.activation()
+    }
+}
+
+/// Whether a layer's rectifier can wait for the pooling that alone reads it, which leaves it a quarter of the work. The
+/// largest of rectified values is the rectified largest, and the gradient goes the same way, bit for bit.
+fn is_pooled_first(graph: &Graph, readers: &[usize], index: usize) -> bool {
+    let (node, value) = (&graph.nodes[index], graph.inputs.len() + index);
+    let is_pool = |reader: &Node| reader.from.contains(&value) && matches!(reader.kind, LayerKind::MaxPool2d(_));
+    matches!(node.kind, LayerKind::Conv2d(_) | LayerKind::DepthwiseConv2d(_))
+        && node.kind.activation() == Activation::Relu
+        && readers[value] == 1
+        && graph.nodes.iter().any(is_pool)
+}
+
 fn sides(batch: i64, shape: &[usize]) -> Vec<i64> {
     std::iter::once(batch).chain(shape.iter().map(|side| *side as i64)).collect()
 }
@@ -81,6 +107,8 @@ struct Layer<'a> {
     training: Option<&'a RefCell<Chance>>,
     /// Whether nobody else reads what it reads, so that it may write over it.
     alone: bool,
+    /// What it does to each value in the end.
+    activation: Activation,
 }
 
 impl Layer<'_> {
@@ -153,7 +181,7 @@ impl Layer<'_> {
             LayerKind::Activation(layer) => return self.function(input, layer.function),
             LayerKind::Backbone(_) => input.shallow_clone(),
         };
-        activate(value, self.node.kind.activation())
+        activate(value, self.activation)
     }
 
     /// Sets values to zero by chance; the others grow so that the mean stays.

@@ -16,8 +16,6 @@ use meuse_train::{Error, Learnt, Model, NetworkContext, NetworkLearner, NetworkM
 
 /// A checkpoint after so many steps, besides the one after each epoch.
 const STEPS: u64 = 2000;
-/// Threads that decode and augment, at most.
-const LOADERS: usize = 4;
 /// Memory that must be left beside a training, in bytes.
 const MARGIN: u64 = 64 << 20;
 
@@ -65,7 +63,7 @@ impl NetworkLearner for Learner<'_> {
                 .validation
                 .zip(validation_y.as_ref())
                 .map(|(sample, y)| Samples { rows: sample.rows, targets: y }),
-            loaders: context.threads.clamp(1, LOADERS),
+            threads: context.threads,
             mix_up: context.mix_up,
             checkpoint: None,
             checkpoint_steps: STEPS,
@@ -76,7 +74,7 @@ impl NetworkLearner for Learner<'_> {
         wanted.checkpoint = Some(&file);
         let fitted = fit(&wanted).map_err(of_deep)?;
         let notes = [begun, vec![format!("{} epochs of training", fitted.epochs)], fitted.notes].concat();
-        let model = LearntNetwork { graph, weights: fitted.weights, scale };
+        let model = LearntNetwork { graph, weights: fitted.weights, scale, threads: context.threads };
         Ok(Learnt {
             model: Model::Network(Box::new(model)),
             notes,
@@ -95,6 +93,7 @@ struct LearntNetwork {
     graph: Graph,
     weights: Weights,
     scale: Scale,
+    threads: usize,
 }
 
 impl std::fmt::Debug for LearntNetwork {
@@ -105,7 +104,7 @@ impl std::fmt::Debug for LearntNetwork {
 
 impl NetworkModel for LearntNetwork {
     fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error> {
-        let own = outputs(&self.graph, &self.weights, x, 1).map_err(of_deep)?;
+        let own = outputs(&self.graph, &self.weights, x, self.threads).map_err(of_deep)?;
         Ok(own.into_iter().map(|value| self.scale.grow(f64::from(value))).collect())
     }
 

@@ -8,12 +8,14 @@
 //! memory, and that ends the process that trains, as running out of memory does anyway.
 
 pub mod checkpoint;
+mod crew;
 mod detection;
 mod error;
 mod evaluation;
 mod folded;
 mod forward;
 mod initialise;
+mod lesson;
 mod loader;
 pub mod onnx;
 mod optimizer;
@@ -35,7 +37,7 @@ pub use weights::Weights;
 /// The version of libtorch that this crate is linked with.
 pub const LIBTORCH_VERSION: &str = "2.13.0";
 
-/// Threads that libtorch computes with, for the whole process.
+/// Threads that libtorch computes with for the thread that says so, and for those that come to it later and say nothing.
 pub fn set_threads(threads: usize) {
     tch::set_num_threads(threads.clamp(1, 1024) as i32);
 }

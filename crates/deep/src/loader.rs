@@ -10,6 +10,8 @@ use crate::Error;
 
 /// Batches that each thread makes ahead.
 const AHEAD: usize = 2;
+/// Threads that make batches, at most.
+const MOST: usize = 4;
 
 /// Rows that can be made into numbers, one at a time, on any thread.
 pub trait Rows: Sync {
@@ -93,7 +95,7 @@ pub(crate) fn for_each_batch<'a>(
     mut work: impl FnMut(Batch<'a>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let chunks: Vec<&'a [u32]> = order.chunks(plan.batch.max(1)).collect();
-    let threads = plan.threads.clamp(1, chunks.len().max(1));
+    let threads = plan.threads.min(MOST).clamp(1, chunks.len().max(1));
     std::thread::scope(|scope| {
         let mut channels: Vec<Receiver<Result<Vec<f32>, Error>>> = Vec::with_capacity(threads);
         for number in 0..threads {

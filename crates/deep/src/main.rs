@@ -32,7 +32,6 @@ fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Resul
     spec.media = spec.media.map(|media| media.within(folder));
     spec.native = folder.join(&spec.native);
     spec.words = spec.words.iter().map(|words| words.within(folder)).collect();
-    meuse_data::require_version().map_err(of_data)?;
     meuse_deep::set_threads(spec.limits.threads.max(1));
     take_over(folder);
     train(folder, &spec, out, events)

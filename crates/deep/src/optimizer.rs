@@ -90,17 +90,19 @@ fn penalised(gradient: &Tensor, weights: &Tensor, strength: f64) -> Tensor {
     if strength > 0.0 { gradient + weights * strength } else { gradient.shallow_clone() }
 }
 
-/// Gradients of all weights as one tensor, scaled down where their norm is above the limit.
-pub(crate) fn joined(gradients: &[Tensor], clip_norm: Option<f64>) -> Tensor {
+/// Gradients of all weights as one tensor.
+pub(crate) fn joined(gradients: &[Tensor]) -> Tensor {
     no_grad(|| {
         let parts: Vec<Tensor> = gradients.iter().map(|gradient| gradient.reshape(-1)).collect();
-        let mut joined = Tensor::cat(&parts, 0);
-        if let Some(limit) = clip_norm {
-            let norm = joined.norm().double_value(&[]);
-            if norm > limit {
-                let _ = joined.g_mul_scalar_(limit / (norm + 1e-6));
-            }
-        }
-        joined
+        Tensor::cat(&parts, 0)
     })
+}
+
+/// Scales a gradient down where its norm is above the limit.
+pub(crate) fn clip(gradient: &mut Tensor, limit: Option<f64>) {
+    let Some(limit) = limit else { return };
+    let norm = gradient.norm().double_value(&[]);
+    if norm > limit {
+        let _ = gradient.g_mul_scalar_(limit / (norm + 1e-6));
+    }
 }

@@ -3,9 +3,9 @@
 //! It has one phase, or two: in the second a backbone is fine-tuned, on a graph of its own
 //! ([`Graph::fine_tuned`]), with an optimiser that begins anew. A checkpoint says in which phase it was written.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
 use meuse_core::events::Level;
@@ -15,18 +15,21 @@ use meuse_prep::boxes::TrueBox;
 use meuse_prep::image::mix_up_weight;
 use meuse_train::Watch;
 use sha2::{Digest, Sha256};
-use tch::{Kind, Reduction, Tensor, no_grad};
+use tch::{Tensor, no_grad};
 
 use crate::checkpoint::{Checkpoint, State};
-use crate::forward::forward;
+use crate::crew::{Crew, alone_meanwhile};
 use crate::initialise::Chance;
+use crate::lesson::{Lesson, Share, divided, loss, shares, weight_of};
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
-use crate::optimizer::{Optimizer, joined};
+use crate::optimizer::{Optimizer, clip};
 use crate::weights::{Weights, not_finite, numbers_of};
 use crate::{Error, detection, evaluation};
 
 /// The streams of dropout, one for each step, begin here; those of orders and parameters are below.
 const STEP_STREAMS: u64 = 1 << 50;
+/// From one share of a step's rows to the next.
+const SHARE_STREAMS: u64 = 1 << 52;
 
 /// What is trained on what.
 #[derive(Clone, Copy)]
@@ -45,8 +48,8 @@ pub struct Fit<'a> {
     pub training: Samples<'a>,
     /// The rows to stop by.
     pub validation: Option<Samples<'a>>,
-    /// Threads that make batches.
-    pub loaders: usize,
+    /// Threads that compute; as many, within bounds, make batches. The same number gives the same weights.
+    pub threads: usize,
     /// The parameter of the beta law by which rows of a batch and their classes are mixed (H. Zhang and others, mixup,
     /// 2018); 0: they are not. Only with [`Loss::CrossEntropy`].
     pub mix_up: f64,
@@ -88,7 +91,7 @@ struct Run<'a> {
     tuned: Option<Graph>,
     weights: Weights,
     optimizer: Optimizer,
-    class_weights: Option<Tensor>,
+    class_weights: Option<Vec<f32>>,
     state: State,
     best: Option<crate::checkpoint::Values>,
     steps_per_epoch: u64,
@@ -243,50 +246,96 @@ impl<'a> Run<'a> {
         Chance::new(fit.seed, epoch).shuffle(&mut order);
         let batch = fit.network.batch_size.max(1) as usize;
         let done = (self.state.step % self.steps_per_epoch) as usize * batch;
-        let plan = Plan { width: fit.graph.width(), batch, epoch: Some(epoch), threads: fit.loaders };
-        for_each_batch(fit.training.rows, &order[done..], plan, |batch| self.one_step(&batch))?;
+        let plan = Plan { width: fit.graph.width(), batch, epoch: Some(epoch), threads: fit.threads };
+        let graph = self.graph_of(&self.state).clone();
+        let lesson = |weights| Lesson {
+            graph: &graph,
+            weights,
+            loss: fit.loss,
+            class_weights: self.class_weights.as_deref().map(Tensor::from_slice),
+            label_smoothing: fit.network.label_smoothing,
+        };
+        let lessons: Vec<Lesson> =
+            (0..shares(&graph, fit.loss, batch, fit.threads)).map(|_| lesson(self.weights.twin())).collect();
+        if let [lesson] = lessons.as_slice() {
+            for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
+                let shares = self.shares_of(&batch, 1)?;
+                let learnt = shares.into_iter().map(|share| lesson.learn(share)).collect();
+                self.one_step(&batch, learnt)
+            })?;
+            return self.end_epoch(epoch + 1);
+        }
+        alone_meanwhile(|| {
+            std::thread::scope(|scope| {
+                let crew = Crew::start(scope, lessons.into_iter().map(|lesson| move |share| lesson.learn(share)))?;
+                for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
+                    let shares = self.shares_of(&batch, crew.count())?;
+                    let count = shares.len();
+                    for (member, share) in shares.into_iter().enumerate() {
+                        crew.ask(member, share)?;
+                    }
+                    let learnt = (0..count).map(|member| crew.answer(member)).collect::<Result<_, _>>()?;
+                    self.one_step(&batch, learnt)
+                })
+            })
+        })?;
         self.end_epoch(epoch + 1)
     }
 
-    fn one_step(&mut self, batch: &Batch) -> Result<(), Error> {
+    /// The rows of a batch, divided among so many threads.
+    fn shares_of(&self, batch: &Batch, count: usize) -> Result<Vec<Share>, Error> {
         let fit = self.fit;
         if fit.watch.cancelled() {
             return Err(Error::Cancelled);
         }
-        let count = batch.rows.len();
-        let mut x = Tensor::from_slice(&batch.numbers).reshape([count as i64, fit.graph.width() as i64]);
+        let (rows, width, epoch) = (batch.rows.len(), fit.graph.width() as i64, self.epoch());
+        let mut x = Tensor::from_slice(&batch.numbers).reshape([rows as i64, width]);
         // Each row is mixed with the one before it; orders are chance already.
         let mixed = (fit.mix_up > 0.0 && fit.loss == Loss::CrossEntropy)
-            .then(|| mix_up_weight(fit.mix_up, fit.seed, self.epoch(), self.state.step));
+            .then(|| mix_up_weight(fit.mix_up, fit.seed, epoch, self.state.step));
+        let targets: Vec<f32> = batch.rows.iter().map(|row| fit.training.targets[*row as usize]).collect();
+        let mut wanted = vec![(targets.clone(), 1.0)];
         if let Some(share) = mixed {
             x = &x * share + x.roll([1], [0]) * (1.0 - share);
+            let mut others = targets;
+            others.rotate_right(1);
+            wanted[0].1 = share;
+            wanted.push((others, 1.0 - share));
         }
-        let targets: Vec<f32> = batch.rows.iter().map(|row| fit.training.targets[*row as usize]).collect();
-        // Each step has a stream of its own, so that no state of chance need be kept.
-        let chance = RefCell::new(Chance::new(fit.seed, STEP_STREAMS + self.state.step));
-        let output = forward(self.graph_of(&self.state), &self.weights, &x, Some(&chance));
-        let smoothing = fit.network.label_smoothing;
-        let of = |targets: &[f32]| loss(fit.loss, &output, targets, self.class_weights.as_ref(), smoothing);
-        let loss = match mixed {
-            _ if fit.loss == Loss::Boxes => {
-                let epoch = Some(self.epoch());
-                let truth: Vec<_> = batch.rows.iter().map(|row| fit.training.rows.boxes(*row, epoch)).collect();
-                detection::loss(fit.graph, &output, &truth)
+        let weight = |targets: &[f32]| weight_of(fit.loss, targets, self.class_weights.as_deref());
+        let share = |(number, range): (usize, Range<usize>)| {
+            let part = |(targets, counts): &(Vec<f32>, f64)| {
+                let own = &targets[range.clone()];
+                (own.to_vec(), counts * weight(own) / weight(targets))
+            };
+            let boxes = |row: &u32| fit.training.rows.boxes(*row, Some(epoch));
+            let has_boxes = fit.loss == Loss::Boxes;
+            Share {
+                x: x.narrow(0, range.start as i64, range.len() as i64),
+                targets: wanted.iter().map(part).collect(),
+                boxes: batch.rows[range.clone()].iter().filter(|_| has_boxes).map(boxes).collect(),
+                // Each share of each step has a stream of its own, so that no state of chance need be kept.
+                chance: Chance::new(fit.seed, STEP_STREAMS + self.state.step + SHARE_STREAMS * number as u64),
             }
-            Some(share) => {
-                let mut others = targets.clone();
-                others.rotate_right(1);
-                of(&targets) * share + of(&others) * (1.0 - share)
-            }
-            None => of(&targets),
         };
-        let value = loss.double_value(&[]);
+        Ok(divided(rows, count).enumerate().map(share).collect())
+    }
+
+    /// One step along the sum of what the shares of a batch have learnt.
+    fn one_step(&mut self, batch: &Batch, learnt: Vec<(f64, Tensor)>) -> Result<(), Error> {
+        let fit = self.fit;
+        let count = batch.rows.len();
         let epoch = self.epoch() + 1;
+        let value: f64 = learnt.iter().map(|(value, _)| value).sum();
         if !value.is_finite() {
             return Err(self.diverged(self.state.step + 1, epoch));
         }
-        let gradients = Tensor::run_backward(&[&loss], &self.weights.trained(), false, false);
-        let gradient = joined(&gradients, fit.network.clip_norm);
+        let sum = learnt.into_iter().map(|(_, gradient)| gradient).reduce(|mut sum, gradient| {
+            let _ = sum.g_add_(&gradient);
+            sum
+        });
+        let mut gradient = sum.expect("a batch has a share");
+        clip(&mut gradient, fit.network.clip_norm);
         let rate = self.rate();
         self.optimizer.step(&mut self.weights.flat(), &gradient, rate);
         self.state.step += 1;
@@ -328,12 +377,12 @@ impl<'a> Run<'a> {
     fn measure(&self, samples: Samples) -> Result<(f64, Option<f64>), Error> {
         let fit = self.fit;
         if fit.loss != Loss::Boxes {
-            let outputs = evaluation::outputs(fit.graph, &self.weights, samples.rows, fit.loaders)?;
+            let outputs = evaluation::outputs(fit.graph, &self.weights, samples.rows, fit.threads)?;
             let value = mean_loss(fit.loss, &outputs, samples.targets);
             return Ok((value, accuracy(fit.loss, &outputs, samples.targets)));
         }
         let (mut sum, mut count) = (0.0, 0);
-        evaluation::for_each_output(fit.graph, &self.weights, samples.rows, fit.loaders, |rows, output| {
+        evaluation::for_each_output(fit.graph, &self.weights, samples.rows, fit.threads, |rows, output| {
             let truth: Vec<_> = rows.iter().map(|row| samples.rows.boxes(*row, None)).collect();
             sum += detection::loss(fit.graph, output, &truth).double_value(&[]) * rows.len() as f64;
             count += rows.len();
@@ -403,7 +452,7 @@ impl<'a> Run<'a> {
 }
 
 /// rows / (classes · rows of the class), where the recipe wants every class to weigh the same.
-fn class_weights(fit: &Fit) -> Result<Option<Tensor>, Error> {
+fn class_weights(fit: &Fit) -> Result<Option<Vec<f32>>, Error> {
     if fit.network.class_weight == ClassWeight::None || matches!(fit.loss, Loss::MeanSquaredError | Loss::Boxes) {
         return Ok(None);
     }
@@ -418,24 +467,7 @@ fn class_weights(fit: &Fit) -> Result<Option<Tensor>, Error> {
     }
     let rows = fit.training.targets.len() as f32;
     let weights: Vec<f32> = counts.iter().map(|count| rows / (classes as f32 * *count as f32)).collect();
-    Ok(Some(Tensor::from_slice(&weights)))
-}
-
-fn loss(loss: Loss, output: &Tensor, targets: &[f32], weights: Option<&Tensor>, smoothing: f64) -> Tensor {
-    let targets = Tensor::from_slice(targets);
-    match loss {
-        Loss::CrossEntropy => {
-            let classes = targets.to_kind(Kind::Int64);
-            output.cross_entropy_loss(&classes, weights, Reduction::Mean, -100, smoothing)
-        }
-        Loss::BinaryCrossEntropy => {
-            let weight = weights.map(|weights| weights.index_select(0, &targets.to_kind(Kind::Int64)));
-            let none: Option<Tensor> = None;
-            output.squeeze_dim(1).binary_cross_entropy_with_logits(&targets, weight, none, Reduction::Mean)
-        }
-        // Boxes have a loss of their own, and no number to be compared with.
-        Loss::MeanSquaredError | Loss::Boxes => output.squeeze_dim(1).mse_loss(&targets, Reduction::Mean),
-    }
+    Ok(Some(weights))
 }
 
 fn mean_loss(kind: Loss, outputs: &[f32], targets: &[f32]) -> f64 {

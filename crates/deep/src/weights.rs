@@ -107,6 +107,18 @@ impl Weights {
         Self { parameters, tensors, numbers, trained, flat, folded }
     }
 
+    /// The same numbers for another thread: a change of the one is a change of the other.
+    pub(crate) fn twin(&self) -> Self {
+        Self {
+            parameters: self.parameters.clone(),
+            tensors: self.tensors.iter().map(Tensor::shallow_clone).collect(),
+            numbers: self.numbers.clone(),
+            trained: self.trained.clone(),
+            flat: self.flat.shallow_clone(),
+            folded: self.folded.twin(),
+        }
+    }
+
     /// What is frozen, made ready.
     pub(crate) fn folded(&self) -> &Folded {
         &self.folded

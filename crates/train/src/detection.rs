@@ -66,7 +66,7 @@ impl Workshop<'_> {
         let lowest = own.score_threshold.min(LOWEST_SCORE);
         let all = Detector { score_threshold: lowest, most_boxes: own.most_boxes.max(MOST_BOXES as u32), ..own };
         let mut looked = Vec::with_capacity(rows.len());
-        for rows in rows.chunks(rows_at_once(&fit.fitted).min(crate::parity::BATCH)) {
+        for rows in rows.chunks(rows_at_once(&fit.fitted).min(crate::parity::BATCH_OF_NETWORKS)) {
             stop_if_cancelled(watch)?;
             let raw = fit.learnt.model.raw_scores(&self.matrix(&fit.fitted, rows)?)?;
             let raw: Vec<f32> = raw.into_iter().map(|number| number as f32).collect();

@@ -23,15 +23,18 @@ const FOLDS: usize = 5;
 const SCORED_AT_ONCE: usize = 1 << 16;
 /// The same where rows hold texts, which have hundreds of terms each.
 const TEXTS_SCORED_AT_ONCE: usize = 1 << 12;
-/// Numbers of rows that are scored together, at most: 32 MiB of pictures.
+/// Numbers of rows that are scored together, at most.
 const NUMBERS_SCORED_AT_ONCE: usize = 1 << 23;
+/// The same of pictures and tokens: 4 MiB.
+const SHOWN_NUMBERS_SCORED_AT_ONCE: usize = 1 << 20;
 /// The share of a job's memory that decoded pictures may take, as its inverse.
 const PICTURES_KEPT: usize = 3;
 
 /// How many rows are made into a matrix together.
 pub(crate) fn rows_at_once(fitted: &Fitted) -> usize {
     let most = if fitted.terms() > 0 { TEXTS_SCORED_AT_ONCE } else { SCORED_AT_ONCE };
-    (NUMBERS_SCORED_AT_ONCE / fitted.width().max(1)).clamp(1, most)
+    let numbers = if fitted.shows() { SHOWN_NUMBERS_SCORED_AT_ONCE } else { NUMBERS_SCORED_AT_ONCE };
+    (numbers / fitted.width().max(1)).clamp(1, most)
 }
 
 fn no_networks() -> Error {

@@ -18,6 +18,8 @@ pub const RELATIVE: f64 = 1e-4;
 pub const OF_NETWORKS: f64 = 1e-3;
 /// How many rows are compared at a time.
 pub const BATCH: usize = 4096;
+/// The same for a network, whose layers make many numbers of each row.
+pub const BATCH_OF_NETWORKS: usize = 64;
 
 /// What was compared.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -12,7 +12,7 @@ use meuse_engine::Session;
 
 use crate::appraisal::{Scores, appraise};
 use crate::fitting::{Fit, Rows, Workshop, rows_at_once, stop_if_cancelled};
-use crate::learner::{NetworkLearner, Watch};
+use crate::learner::{Model, NetworkLearner, Watch};
 use crate::report::{self, Bundle};
 use crate::sentences::Sentences;
 use crate::split::{Parts, split};
@@ -123,7 +123,9 @@ fn emit(
     for (rows, scores) in [(&parts.validation, &scores.validation), (&parts.test, &scores.test)] {
         let large = fit.fitted.has_pictures() || fit.fitted.sentence().is_some();
         let rows = if large { &rows[..rows.len().min(LARGE_ROWS_COMPARED)] } else { rows };
-        let batch = rows_at_once(&fit.fitted).min(parity::BATCH);
+        let most =
+            if matches!(fit.learnt.model, Model::Network(_)) { parity::BATCH_OF_NETWORKS } else { parity::BATCH };
+        let batch = rows_at_once(&fit.fitted).min(most);
         let mut known = scores.chunks(batch * shop.target.outputs());
         for rows in rows.chunks(batch) {
             let matrix = shop.matrix(&fit.fitted, rows)?;

@@ -17,7 +17,9 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
+use super::{pictures_of, without_pictures};
 use crate::Error;
+use crate::images::files::PackedPictures;
 use crate::import::is_by_us;
 
 /// Rows that are decoded at once.
@@ -26,7 +28,12 @@ const AT_ONCE: usize = 1 << 16;
 const DAY: f64 = 86_400e6;
 
 /// The table, when we wrote the file and it has these columns; nothing when DuckDB has to read it.
-pub(super) fn read(data: &Path, schema: &Schema, threads: usize) -> Result<Option<Table>, Error> {
+pub(super) fn read(
+    data: &Path,
+    schema: &Schema,
+    pictures: Option<&Arc<PackedPictures>>,
+    threads: usize,
+) -> Result<Option<Table>, Error> {
     let file = File::open(data).map_err(Error::reading(data))?;
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(failed)?;
     if !is_by_us(metadata.metadata()) {
@@ -35,11 +42,16 @@ pub(super) fn read(data: &Path, schema: &Schema, threads: usize) -> Result<Optio
     let metadata = with_dictionaries(&metadata)?;
     let places: Option<Vec<usize>> =
         schema.columns.iter().map(|column| metadata.schema().index_of(&column.name).ok()).collect();
-    let has_pictures = schema.columns.iter().any(|column| column.column_type == ColumnType::Image);
-    let Some(places) = places.filter(|_| !has_pictures) else { return Ok(None) };
+    let Some(places) = places else { return Ok(None) };
 
     let read = side_by_side(threads, places.len(), |index| {
-        read_column(data, &metadata, places[index], schema.columns[index].column_type)
+        let column = &schema.columns[index];
+        match (column.column_type, pictures) {
+            // Its path is not needed: the list knows it by row.
+            (ColumnType::Image, Some(files)) => Ok(pictures_of(rows(&metadata) as u32, Arc::clone(files))),
+            (ColumnType::Image, None) => Err(without_pictures(column)),
+            (column_type, _) => read_column(data, &metadata, places[index], column_type),
+        }
     });
     let mut columns = Vec::with_capacity(read.len());
     for (values, column) in read.into_iter().zip(&schema.columns) {
@@ -71,7 +83,7 @@ fn read_column(
     let file = File::open(data).map_err(Error::reading(data))?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
     let mask = ProjectionMask::leaves(metadata.parquet_schema(), [place]);
-    let rows = metadata.metadata().file_metadata().num_rows().unsigned_abs() as usize;
+    let rows = rows(metadata);
     let reader = builder.with_projection(mask).with_batch_size(AT_ONCE).build().map_err(failed)?;
     let mut cells = Cells::new(column_type, rows);
     for batch in reader {
@@ -81,6 +93,10 @@ fn read_column(
         cells.append(array).ok_or_else(|| Error::Parquet(format!("a column came back as {found}")))?;
     }
     Ok(cells.finish())
+}
+
+fn rows(metadata: &ArrowReaderMetadata) -> usize {
+    metadata.metadata().file_metadata().num_rows().unsigned_abs() as usize
 }
 
 fn failed(error: ParquetError) -> Error {
@@ -95,7 +111,7 @@ enum Cells {
 
 impl Cells {
     fn new(column_type: ColumnType, rows: usize) -> Self {
-        if column_type == ColumnType::Text {
+        if matches!(column_type, ColumnType::Text | ColumnType::Boxes) {
             return Self::Texts { codes: Vec::with_capacity(rows), dictionary: Vec::new(), known: HashMap::new() };
         }
         Self::Numbers(Vec::with_capacity(rows))

@@ -70,7 +70,7 @@ fn a_row_that_cannot_be_read_in_the_middle_of_an_epoch_is_named() {
         (&plain, &y),
         |wanted| {
             wanted.training = Samples { rows: &x, targets: &y };
-            wanted.loaders = 2;
+            wanted.threads = 2;
         },
         &listener,
     );

@@ -11,4 +11,5 @@ mod learning;
 mod mutate;
 mod published;
 mod resume;
+mod sharing;
 mod support;

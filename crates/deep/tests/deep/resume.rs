@@ -50,7 +50,7 @@ impl World {
                 wanted.validation = Some(Samples { rows: &self.validation.0, targets: &self.validation.1 });
                 wanted.checkpoint = checkpoint;
                 wanted.checkpoint_steps = 1;
-                wanted.loaders = 2;
+                wanted.threads = 2;
             },
             listener,
         )

@@ -117,7 +117,7 @@ pub(crate) fn fit<'a>(
         start: None,
         training: Samples { rows: samples.0, targets: samples.1 },
         validation: None,
-        loaders: 1,
+        threads: 1,
         mix_up: 0.0,
         checkpoint: None,
         checkpoint_steps: 0,

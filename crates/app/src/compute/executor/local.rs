@@ -214,6 +214,8 @@ fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::pro
         // pages anew took a quarter of the time.
         command.env("MALLOC_MMAP_THRESHOLD_", (1_u64 << 30).to_string());
         command.env("MALLOC_TRIM_THRESHOLD_", (1_u64 << 32).to_string());
+        // All threads share what one of them has let go.
+        command.env("MALLOC_ARENA_MAX", "1");
     }
     command.envs(meuse_faults::environment());
     let child = command.spawn().map_err(|error| match error.kind() {

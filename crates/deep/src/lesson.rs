@@ -1,0 +1,98 @@
+//! What one step learns from: the gradient of the loss of some rows. The rows of a batch are divided among threads where
+//! that pays; their gradients add up in a fixed order, so that the same number of threads gives the same weights.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use meuse_core::recipe::network::{Graph, LayerKind, Learns, Loss};
+use meuse_prep::boxes::TrueBox;
+use tch::{Kind, Reduction, Tensor};
+
+use crate::detection;
+use crate::forward::forward;
+use crate::initialise::Chance;
+use crate::optimizer::joined;
+use crate::weights::Weights;
+
+/// Numbers that the layers make of a batch, from which on it is worth the threads' meeting.
+const WORTH_DIVIDING: usize = 1 << 18;
+
+/// Everything but the rows: each computing thread has one.
+pub(crate) struct Lesson<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) weights: Weights,
+    pub(crate) loss: Loss,
+    pub(crate) class_weights: Option<Tensor>,
+    pub(crate) label_smoothing: f64,
+}
+
+/// The rows of a batch that one thread learns from.
+pub(crate) struct Share {
+    /// rows × width
+    pub(crate) x: Tensor,
+    /// What the rows are to be told, and what this counts in the loss of the batch: twice where rows are mixed.
+    pub(crate) targets: Vec<(Vec<f32>, f64)>,
+    /// The boxes of each row, for a detection.
+    pub(crate) boxes: Vec<Vec<TrueBox>>,
+    /// For dropout.
+    pub(crate) chance: Chance,
+}
+
+impl Lesson<'_> {
+    /// The share's part of the loss, and its gradient by all that is trained.
+    pub(crate) fn learn(&self, share: Share) -> (f64, Tensor) {
+        let chance = RefCell::new(share.chance);
+        let output = forward(self.graph, &self.weights, &share.x, Some(&chance));
+        let part = |(targets, counts): &(Vec<f32>, f64)| {
+            loss(self.loss, &output, targets, self.class_weights.as_ref(), self.label_smoothing) * *counts
+        };
+        let loss = match self.loss {
+            Loss::Boxes => detection::loss(self.graph, &output, &share.boxes),
+            _ => share.targets.iter().map(part).reduce(|sum, part| sum + part).expect("a share has targets"),
+        };
+        let value = loss.double_value(&[]);
+        let gradients = Tensor::run_backward(&[&loss], &self.weights.trained(), false, false);
+        (value, joined(&gradients))
+    }
+}
+
+/// Among how many threads batches of so many rows are divided. A batch norm that learns looks at its whole batch, and the
+/// loss of boxes counts those of the whole batch.
+pub(crate) fn shares(graph: &Graph, loss: Loss, batch: usize, threads: usize) -> usize {
+    let looks = |kind: &LayerKind| matches!(kind, LayerKind::BatchNorm(_));
+    let whole = loss == Loss::Boxes || graph.nodes.iter().any(|node| looks(&node.kind) && node.learns == Learns::All);
+    let numbers: usize = graph.nodes.iter().map(|node| node.shape.iter().product::<usize>()).sum();
+    if whole || numbers.saturating_mul(batch) < WORTH_DIVIDING { 1 } else { threads.clamp(1, batch.max(1)) }
+}
+
+/// Consecutive rows for each of `count` threads, as even as can be; fewer than `count` when there are fewer rows.
+pub(crate) fn divided(rows: usize, count: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = count.clamp(1, rows.max(1));
+    (0..count).map(move |share| share * rows / count..(share + 1) * rows / count)
+}
+
+/// What a mean over rows is divided by.
+pub(crate) fn weight_of(kind: Loss, targets: &[f32], class_weights: Option<&[f32]>) -> f64 {
+    match class_weights.filter(|_| kind == Loss::CrossEntropy) {
+        Some(weights) => targets.iter().map(|target| f64::from(weights[*target as usize])).sum(),
+        None => targets.len() as f64,
+    }
+}
+
+/// The mean loss of rows.
+pub(crate) fn loss(loss: Loss, output: &Tensor, targets: &[f32], weights: Option<&Tensor>, smoothing: f64) -> Tensor {
+    let targets = Tensor::from_slice(targets);
+    match loss {
+        Loss::CrossEntropy => {
+            let classes = targets.to_kind(Kind::Int64);
+            output.cross_entropy_loss(&classes, weights, Reduction::Mean, -100, smoothing)
+        }
+        Loss::BinaryCrossEntropy => {
+            let weight = weights.map(|weights| weights.index_select(0, &targets.to_kind(Kind::Int64)));
+            let none: Option<Tensor> = None;
+            output.squeeze_dim(1).binary_cross_entropy_with_logits(&targets, weight, none, Reduction::Mean)
+        }
+        // Boxes have a loss of their own, and no number to be compared with.
+        Loss::MeanSquaredError | Loss::Boxes => output.squeeze_dim(1).mse_loss(&targets, Reduction::Mean),
+    }
+}
