@@ -5,10 +5,11 @@ use meuse_core::bundle::Task;
 use meuse_core::events::Level;
 use meuse_core::job::TrainSpec;
 use meuse_core::recipe::network::Network;
-use meuse_core::recipe::{Algorithm, Plan};
+use meuse_core::recipe::{Algorithm, Lightgbm, Plan};
 use meuse_core::table::{Matrix, Table};
 use meuse_prep::{Fitted, TrainingRows};
 
+use crate::cells::Cells;
 use crate::learner::{Context, Learnt, Model, NetworkContext, NetworkLearner, NetworkSample, Sample, Watch};
 use crate::onnx::Place;
 use crate::sentences::Sentences;
@@ -40,6 +41,39 @@ pub(crate) fn rows_at_once(fitted: &Fitted) -> usize {
 fn no_networks() -> Error {
     let hint = "it is learnt by `meuse-deep`: use the programs of one release";
     Error::input("algorithm.name", "this program learns no networks", hint)
+}
+
+/// Rows of the table that become features as they are read.
+struct Made<'a> {
+    fitted: &'a Fitted,
+    table: &'a Table,
+    rows: &'a [u32],
+    threads: usize,
+}
+
+impl Made<'_> {
+    fn matrix(&self, rows: &[u32]) -> Result<Matrix, Error> {
+        self.fitted.matrix_of(self.table, rows, self.threads).map_err(|error| locate(error, |row| row as u32))
+    }
+}
+
+impl Cells for Made<'_> {
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn width(&self) -> usize {
+        self.fitted.width()
+    }
+
+    fn for_each(&self, work: &mut dyn FnMut(&[f32]) -> Result<(), Error>) -> Result<(), Error> {
+        self.rows.chunks(SCORED_AT_ONCE).try_for_each(|rows| work(&self.matrix(rows)?.data))
+    }
+
+    fn take(&self, rows: &[u32]) -> Result<Matrix, Error> {
+        let rows: Vec<u32> = rows.iter().map(|row| self.rows[*row as usize]).collect();
+        self.matrix(&rows)
+    }
 }
 
 /// What every fit of one training shares.
@@ -87,6 +121,11 @@ impl Workshop<'_> {
             stop_if_cancelled(watch)?;
             return Ok(Fit { fitted, beside: None, learnt });
         }
+        if let Algorithm::Lightgbm(parameters) = &self.spec.recipe.algorithm {
+            let learnt = self.fit_trees(parameters, &fitted, rows, watch)?;
+            stop_if_cancelled(watch)?;
+            return Ok(Fit { fitted, beside: None, learnt });
+        }
         let beside = self.sentences.map(|_| fitted.beside_sentence());
         let vectors = self.sentences.into_iter().flat_map(Sentences::features);
         let features: Vec<_> = fitted.features().into_iter().chain(vectors).collect();
@@ -115,8 +154,7 @@ impl Workshop<'_> {
             }
             // A scorecard drops weak columns from the preprocessing, so matrices are made anew after it.
             Algorithm::Scorecard(parameters) => scorecard::learn(parameters, &mut fitted, &context)?,
-            Algorithm::Lightgbm(parameters) => lightgbm::learn(parameters, &context)?,
-            Algorithm::Network(_) | Algorithm::SkipGram(_) => return Err(no_networks()),
+            Algorithm::Lightgbm(_) | Algorithm::Network(_) | Algorithm::SkipGram(_) => return Err(no_networks()),
         };
         if let Model::Linear(model) = &learnt.model {
             learnt.explanation.coefficients.append(&mut linear::strongest(&fitted, model));
@@ -144,6 +182,33 @@ impl Workshop<'_> {
             (Some(sentences), Some(beside)) => Ok(sentences.beside(self.matrix(beside, rows)?, self.table, rows)),
             _ => self.matrix(fitted, rows),
         }
+    }
+
+    /// Learns trees, of rows that are made as they are read: beside the table there is no matrix of them.
+    fn fit_trees(
+        &self,
+        parameters: &Lightgbm,
+        fitted: &Fitted,
+        rows: Rows,
+        watch: &dyn Watch,
+    ) -> Result<Learnt, Error> {
+        let sample = |rows| Sample {
+            features: fitted.features(),
+            y: self.target.take(rows),
+            x: Made { fitted, table: self.table, rows, threads: self.threads() },
+        };
+        let (training, validation) = (sample(rows.training), sample(rows.validation));
+        watch.progress("fit preprocessing", 1, 1);
+        let context = Context {
+            task: self.spec.recipe.task,
+            training: &training,
+            validation: (!rows.validation.is_empty()).then_some(&validation),
+            seed: self.spec.recipe.seed,
+            threads: self.threads(),
+            native: &self.spec.native,
+            watch,
+        };
+        lightgbm::learn(parameters, &context)
     }
 
     /// Learns a network, which reads rows one at a time: of pictures there is no matrix.

@@ -12,6 +12,7 @@ use meuse_core::recipe::network::{Network, NetworkInput};
 use meuse_core::table::Matrix;
 use meuse_prep::{Fitted, TrainingRows};
 
+use crate::cells::Cells;
 use crate::linear::LinearModel;
 use crate::onnx::{Encoder, Place};
 use crate::trees::Trees;
@@ -19,24 +20,23 @@ use crate::{Error, onnx};
 
 /// Rows to learn from or to stop by.
 #[derive(Debug, Clone)]
-pub struct Sample {
+pub struct Sample<X: ?Sized = Matrix> {
     /// What each column of `x` is.
     pub features: Vec<meuse_prep::Feature>,
-    /// The features, as preprocessing emits them; NaN is missing.
-    pub x: Matrix,
     /// The target, one per row: 0 or 1 (positive) for a binary task.
     pub y: Vec<f64>,
+    /// The features, as preprocessing emits them; NaN is missing.
+    pub x: X,
 }
 
 /// What a learner is given.
-#[derive(Clone, Copy)]
-pub struct Context<'a> {
+pub struct Context<'a, X: ?Sized = Matrix> {
     /// What is predicted.
     pub task: Task,
     /// The rows to learn from.
-    pub training: &'a Sample,
+    pub training: &'a Sample<X>,
     /// The rows to stop by, when the recipe's split has a validation part.
-    pub validation: Option<&'a Sample>,
+    pub validation: Option<&'a Sample<X>>,
     /// Every random choice follows from it.
     pub seed: u64,
     /// Threads to compute with.
@@ -45,6 +45,29 @@ pub struct Context<'a> {
     pub native: &'a Path,
     /// Who is told what happens, and says when to stop.
     pub watch: &'a dyn Watch,
+}
+
+impl<X: ?Sized> Clone for Context<'_, X> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<X: ?Sized> Copy for Context<'_, X> {}
+
+impl<'a, X: Cells> Context<'a, X> {
+    /// The same for a learner that reads each row once, wherever it is.
+    pub(crate) fn read_once(self) -> Context<'a, dyn Cells + 'a> {
+        Context {
+            task: self.task,
+            training: self.training,
+            validation: self.validation.map(|sample| sample as &Sample<dyn Cells + 'a>),
+            seed: self.seed,
+            threads: self.threads,
+            native: self.native,
+            watch: self.watch,
+        }
+    }
 }
 
 /// Rows for a network, which reads them one at a time, and their targets: numbers, or places of classes.

@@ -6,6 +6,7 @@
 
 mod appraisal;
 pub mod boxes;
+mod cells;
 mod detection;
 mod duplicates;
 mod embedding;
@@ -29,6 +30,7 @@ pub mod split;
 pub mod target;
 pub mod trees;
 
+pub use cells::Cells;
 pub use error::Error;
 pub use learner::{Context, Learnt, Model, NetworkContext, NetworkLearner, NetworkModel, NetworkSample, Sample, Watch};
 pub use pipeline::{train, train_with};

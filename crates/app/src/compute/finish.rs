@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::outputs::{self, Made, NotCollected};
 use super::task::{self, Task};
-use super::{LEASE, MAX_ATTEMPTS, events, kept};
+use super::{LEASE, MAX_ATTEMPTS, MAX_ATTEMPTS_THAT_COME_FURTHER, events, kept};
 use crate::{App, Error};
 
 /// How long to wait before trying again when the database or the disk refuses.
@@ -79,12 +79,15 @@ async fn try_to_conclude(app: &App, job: &JobRow, outcome: &Outcome) -> Result<(
             let task = Task::from_json(&job.task)?;
             match outputs::collect(app, &task, &app.compute.folder(&job.id, job.attempts)).await {
                 Ok(made) => Verdict::Made(Box::new((task, made))),
-                Err(NotCollected::Unusable(reason)) => crashed(job, &reason),
+                Err(NotCollected::Unusable(reason)) => crashed(job, &reason, MAX_ATTEMPTS),
                 Err(NotCollected::NotNow(error)) => return Err(error),
             }
         }
         Outcome::Failed(failure) => Verdict::Failed(failure.clone()),
-        Outcome::Crashed(reason) => crashed(job, reason),
+        Outcome::Crashed(reason) => {
+            let further = job.attempts >= MAX_ATTEMPTS && kept::came_further(app, job).await;
+            crashed(job, reason, if further { MAX_ATTEMPTS_THAT_COME_FURTHER } else { MAX_ATTEMPTS })
+        }
         Outcome::Cancelled => Verdict::Cancelled,
     };
     meuse_faults::reach("finish.collected");
@@ -106,15 +109,15 @@ pub(crate) async fn conclude_abandoned(app: &App, job: &JobRow, reason: &str) ->
     let Some(held) = jobs::hold_abandoned(&mut tx, &job.id, job.attempts, job.lease_until).await? else {
         return Ok(());
     };
-    let verdict = crashed(&held, reason);
+    let verdict = crashed(&held, reason, MAX_ATTEMPTS);
     let events = app.store.blobs.put_bytes(Vec::new()).await?;
     end(app, tx, &held, verdict, &events.to_string()).await?;
     app.compute.announce();
     Ok(())
 }
 
-fn crashed(job: &JobRow, reason: &str) -> Verdict {
-    if job.attempts < MAX_ATTEMPTS {
+fn crashed(job: &JobRow, reason: &str, most: i64) -> Verdict {
+    if job.attempts < most {
         tracing::info!(
             job.id = job.id,
             job.attempt = job.attempts,
@@ -123,7 +126,7 @@ fn crashed(job: &JobRow, reason: &str) -> Verdict {
         );
         return Verdict::Again;
     }
-    let message = format!("{reason} (attempt {} of {MAX_ATTEMPTS})", job.attempts);
+    let message = format!("{reason} (attempt {} of {})", job.attempts, job.attempts.max(most));
     Verdict::Failed(Failure { field: String::new(), message, hint: String::new() })
 }
 

@@ -2,7 +2,7 @@
 //! lost with the work folder. It is a safetensors file, which any program for networks reads.
 
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -25,12 +25,32 @@ pub(super) async fn keep(app: &App, job: &JobRow) -> Option<PathBuf> {
     kept.unwrap_or_default()
 }
 
-fn put_aside(work: &Path, place: &Path) -> bool {
+/// Whether the attempt has written a checkpoint of its own. One that it took over is the same file as that of the attempt
+/// before.
+pub(super) async fn came_further(app: &App, job: &JobRow) -> bool {
+    let [own, before] = [job.attempts, job.attempts - 1].map(|attempt| app.compute.folder(&job.id, attempt));
+    let came = tokio::task::spawn_blocking(move || {
+        let file = |folder: &Path| {
+            let file = checkpoint(folder)?.metadata().ok()?;
+            Some((file.dev(), file.ino()))
+        };
+        let own = file(&own);
+        own.is_some() && own != file(&before)
+    });
+    came.await.unwrap_or_default()
+}
+
+/// The checkpoint in a work folder.
+fn checkpoint(work: &Path) -> Option<std::fs::DirEntry> {
     let is_checkpoint = |entry: &std::fs::DirEntry| {
         let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
         is_file && entry.file_name().to_string_lossy().ends_with(ENDING)
     };
-    let Some(found) = std::fs::read_dir(work).into_iter().flatten().flatten().find(is_checkpoint) else { return false };
+    std::fs::read_dir(work).into_iter().flatten().flatten().find(is_checkpoint)
+}
+
+fn put_aside(work: &Path, place: &Path) -> bool {
+    let Some(found) = checkpoint(work) else { return false };
     let Some(folder) = place.parent() else { return false };
     // It may be there from a try whose commit failed.
     let _ = std::fs::remove_file(place);

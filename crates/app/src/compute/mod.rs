@@ -44,6 +44,8 @@ pub(crate) use words::NoWords;
 pub const LEASE: Duration = Duration::from_mins(1);
 /// How many times a job is started before its crashes are believed.
 pub(crate) const MAX_ATTEMPTS: i64 = 2;
+/// The same for a job whose last attempt has written a checkpoint of its own: it comes further, and will end one day.
+pub(crate) const MAX_ATTEMPTS_THAT_COME_FURTHER: i64 = 20;
 /// The most jobs in a list.
 const LIST: u32 = 500;
 

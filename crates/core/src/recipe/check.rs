@@ -60,6 +60,7 @@ pub fn check(recipe: &Recipe, schema: &Schema, profile: Option<&Profile>) -> Res
     checker.reads_one_picture(&plan);
     checker.network(&plan);
     checker.skip_gram(&plan);
+    checker.words_to_begin_with(&plan);
     if checker.problems.is_empty() { Ok(plan) } else { Err(Problems(checker.problems)) }
 }
 

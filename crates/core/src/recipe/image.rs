@@ -16,6 +16,9 @@ pub struct ImageRule {
     /// Grey or red-green-blue.
     #[serde(default)]
     pub colour: Colour,
+    /// What transparent pixels are laid on.
+    #[serde(default, skip_serializing_if = "Background::is_usual")]
+    pub background: Background,
     /// What happens when a picture's proportions are not the wanted ones.
     #[serde(default)]
     pub mode: Mode,
@@ -75,6 +78,32 @@ impl Colour {
             Self::Grey => 1,
             Self::Rgb => 3,
         }
+    }
+}
+
+/// What transparent pixels are laid on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Background {
+    /// Paper.
+    #[default]
+    White,
+    /// Nothing: zeros, as what a convolution pads with. Small icons are told apart better on it.
+    Black,
+}
+
+impl Background {
+    /// Red, green, blue.
+    pub fn pixel(self) -> [u8; 3] {
+        match self {
+            Self::White => [255; 3],
+            Self::Black => [0; 3],
+        }
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
     }
 }
 

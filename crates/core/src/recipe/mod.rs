@@ -27,7 +27,7 @@ pub use algorithm::{Algorithm, Capacity, ClassWeight, Lightgbm, Linear, Monotone
 pub use check::{Plan, PlannedColumn, Treatment, check, warnings};
 pub use detection::DetectionRule;
 pub use edit::{EditError, edit};
-pub use image::{Augmentation, BadSetting, Colour, Filter, ImageRule, Mode, PictureFill};
+pub use image::{Augmentation, Background, BadSetting, Colour, Filter, ImageRule, Mode, PictureFill};
 pub use parse::{Parsed, Problem, Problems, Reading, parse, read};
 pub use starter::{StarterOptions, starter};
 pub use text::{Normalise, Sentence, Sequence, Side, Tfidf, Tokens};

@@ -176,6 +176,32 @@ fn a_scorecard_is_made_of_weights_of_evidence_only() {
 }
 
 #[test]
+fn pieces_of_words_begin_with_no_vectors() {
+    let text = r#"dataset = "credit:1"
+task = "binary"
+target = "creditability"
+positive = "bad"
+keep = ["housing"]
+preprocessing.columns.housing = { encode = "sequence", sequence = { tokenizer = "minilm" } }
+
+[algorithm]
+name = "network"
+layers = [
+    { kind = "embedding", size = 8, weights = "words:1" },
+    { kind = "global_average_pool" },
+    { kind = "dense", units = 1, activation = "sigmoid" },
+]
+"#;
+    let message = plan(text).expect_err("a problem").to_string();
+    assert!(
+        message.contains("`preprocessing.columns.housing.sequence.tokenizer`: a published tokenizer cuts"),
+        "{message}"
+    );
+    let words = text.replace(r#"tokenizer = "minilm""#, "length = 10");
+    plan(&words).expect("words have vectors");
+}
+
+#[test]
 fn automatic_capacity_does_not_take_sizes() {
     refused(
         "name = \"logistic_regression\"\nl2 = 2.0",

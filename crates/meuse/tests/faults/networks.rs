@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::judging::{is_empty, is_once, is_whole};
+use crate::judging::{is_empty, is_once, is_whole, versions};
 use crate::story::{self, ask, ended, get};
 use crate::striking::{arm, child_of, disarm, script, struck};
 use crate::support::{Server, signal, until};
@@ -140,6 +140,31 @@ fn a_child_that_is_killed_anywhere_in_a_checkpoint_goes_on_to_the_same_network()
     }
     disarm(&mut server);
     is_whole(&mut server);
+}
+
+#[test]
+fn a_child_that_dies_again_and_again_goes_on_as_long_as_it_comes_further() {
+    // Each of three attempts dies after a checkpoint of its own; of the stuck job's, the second dies before it has one.
+    let server = server_with(
+        r#"case $(cat "$HERE/mode"),$1 in
+            further,*-[123]) MEUSE_FAILPOINT=checkpoint.renamed@1=kill exec "$DEEP" "$1" ;;
+            stuck,*-1) MEUSE_FAILPOINT=checkpoint.renamed@1=kill exec "$DEEP" "$1" ;;
+            stuck,*) MEUSE_FAILPOINT=checkpoint.begun@1=kill exec "$DEEP" "$1" ;;
+            *) exec "$DEEP" "$1" ;;
+        esac"#,
+    );
+    server.file("mode", "whole");
+    let expected = whole(&server, "whole", &short());
+
+    server.file("mode", "further");
+    let done = ended(&server, &train(&server, "struck", &short()));
+    assert_eq!((&done["state"], &done["attempts"]), (&json!("succeeded"), &json!(4)), "{done}");
+    assert_eq!(versions(&server, "/api/v1/models/struck"), [1]);
+    assert_eq!(onnx(&server, "struck", 1), expected);
+
+    server.file("mode", "stuck");
+    let done = ended(&server, &train(&server, "stuck", &short()));
+    assert_eq!((&done["state"], &done["attempts"]), (&json!("failed"), &json!(2)), "{done}");
 }
 
 #[test]

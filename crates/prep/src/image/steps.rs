@@ -158,7 +158,8 @@ impl Steps {
         let normalise = (!rule.mean.is_empty() || !rule.deviation.is_empty())
             .then(|| Normalise { mean: or(&rule.mean, 0.0), deviation: or(&rule.deviation, 1.0) });
         let rescale = Rescale { multiply: rule.rescale, add: rule.offset };
-        Self { colour: rule.colour, background: white(), geometry, rescale, normalise, limits: Limits::default() }
+        let background = rule.background.pixel();
+        Self { colour: rule.colour, background, geometry, rescale, normalise, limits: Limits::default() }
     }
 
     /// The size of the numbers.

@@ -38,6 +38,20 @@ fn pixels_are_those_of_pillow() {
 }
 
 #[test]
+fn transparent_pixels_are_laid_on_what_the_rule_says() {
+    let dark = |rule: serde_json::Value| {
+        let rule = serde_json::from_value(rule).expect("a rule");
+        let picture = Steps::of(&rule).prepare(&file("clear.png")).expect("a picture");
+        picture.pixels().iter().filter(|value| **value < 128).count()
+    };
+    let usual = dark(serde_json::json!({ "width": 20, "height": 14 }));
+    let [white, black] =
+        ["white", "black"].map(|word| dark(serde_json::json!({ "width": 20, "height": 14, "background": word })));
+    assert_eq!(usual, white);
+    assert!(black > white, "{black} values are dark on black, {white} on white");
+}
+
+#[test]
 fn a_file_that_is_no_picture_is_refused_with_what_it_is() {
     let steps = Steps::to_size(8, 8, Colour::Rgb);
     let mut large = file("drawing.png");

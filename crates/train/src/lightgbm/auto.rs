@@ -3,6 +3,8 @@
 //! The rule, its constants and what it reaches are stated in docs/concepts/capacity.md; this file is that page in code
 //! and changes only with it. Validation and test rows are never looked at.
 
+use std::collections::BTreeSet;
+
 use meuse_core::bundle::Task;
 use meuse_core::events::Level;
 use meuse_core::recipe;
@@ -11,7 +13,7 @@ use meuse_prep::FeatureKind;
 use super::cross_validation::{FOLDS, Folds, Question, Reached, cross_validate, key};
 use super::ffi::{Booster, Dataset, Library};
 use super::parameters::Parameters;
-use super::{Trained, boost, dataset, loss_name, rows_of};
+use super::{Reading, Trained, boost, dataset, loss_name};
 use crate::{Context, Error, Sample};
 
 /// Leaves that are tried, fewest first.
@@ -113,7 +115,7 @@ struct Choice {
 }
 
 /// Chooses a setting, then learns from all training rows with it.
-pub(super) fn train(recipe: &recipe::Lightgbm, context: &Context<'_>, library: &Library) -> Result<Trained, Error> {
+pub(super) fn train(recipe: &recipe::Lightgbm, context: &Reading<'_>, library: &Library) -> Result<Trained, Error> {
     let common = Parameters::common(recipe, context)?;
     let whole = Setting::plain(SMALL_LEAVES, FINAL_RATE).parameters(&common).text();
     let whole = dataset(library, recipe, context, context.training, &whole, None)?;
@@ -149,7 +151,7 @@ fn too_little(y: &[f64], task: Task) -> Option<String> {
 
 /// Tries settings.
 struct Chooser<'a> {
-    context: &'a Context<'a>,
+    context: &'a Reading<'a>,
     common: &'a Parameters,
     whole: &'a Dataset,
     /// What capacity is chosen on, when the whole is too much.
@@ -160,7 +162,7 @@ struct Chooser<'a> {
 impl<'a> Chooser<'a> {
     fn new(
         recipe: &recipe::Lightgbm,
-        context: &'a Context<'a>,
+        context: &'a Reading<'a>,
         library: &Library,
         (common, whole): (&'a Parameters, &'a Dataset),
     ) -> Result<Self, Error> {
@@ -173,9 +175,9 @@ impl<'a> Chooser<'a> {
         } else {
             1
         };
-        let repeat = rows <= REPEATED_ROWS && rows * training.x.width <= REPEATED_CELLS;
+        let repeat = rows <= REPEATED_ROWS && rows * training.x.width() <= REPEATED_CELLS;
         let repetitions = if repeat { REPETITIONS } else { 1 };
-        let sampled = sample(context);
+        let sampled = sample(context)?;
         let parameters = Setting::plain(SMALL_LEAVES, TRIAL_RATE).parameters(common).text();
         let sample = match &sampled {
             Some(sampled) => Some(dataset(library, recipe, context, sampled, &parameters, None)?),
@@ -193,7 +195,7 @@ impl<'a> Chooser<'a> {
         if self.clearly_better(&other, &reached) {
             (setting, reached) = (sharp, other);
         }
-        if self.has_many_categories() {
+        if self.has_many_categories()? {
             let sets = Setting { one_hot: SETS, ..setting };
             let other = self.attempt(sets)?;
             if self.clearly_better(&other, &reached) {
@@ -262,38 +264,45 @@ impl<'a> Chooser<'a> {
         mean > (variance / f64::from(folds)).sqrt()
     }
 
-    fn has_many_categories(&self) -> bool {
+    /// Whether some column has more categories than a split by sets is worth; missing ones do not count.
+    fn has_many_categories(&self) -> Result<bool, Error> {
         let Sample { features, x, .. } = self.context.training;
-        let mut columns = (0..x.width).filter(|column| matches!(features[*column].kind, FeatureKind::Category { .. }));
-        columns.any(|column| distinct(x.data.iter().skip(column).step_by(x.width)) > SETS as usize)
+        let is_category = |column: &usize| matches!(features[*column].kind, FeatureKind::Category { .. });
+        let width = x.width();
+        let mut seen: Vec<(usize, BTreeSet<u32>)> =
+            (0..width).filter(is_category).map(|column| (column, BTreeSet::new())).collect();
+        x.for_each(&mut |cells| {
+            for (column, values) in &mut seen {
+                for value in cells.iter().skip(*column).step_by(width).filter(|value| !value.is_nan()) {
+                    if values.len() > SETS as usize {
+                        break;
+                    }
+                    values.insert(value.to_bits());
+                }
+            }
+            Ok(())
+        })?;
+        Ok(seen.iter().any(|(_, values)| values.len() > SETS as usize))
     }
 }
 
-/// Distinct values, missing ones apart.
-fn distinct<'a>(values: impl Iterator<Item = &'a f32>) -> usize {
-    let mut values: Vec<u32> = values.filter(|value| !value.is_nan()).map(|value| value.to_bits()).collect();
-    values.sort_unstable();
-    values.dedup();
-    values.len()
-}
-
 /// The rows that capacity is chosen on, in their order, when there are too many: those of the smallest keys.
-fn sample(context: &Context<'_>) -> Option<Sample> {
+fn sample(context: &Reading<'_>) -> Result<Option<Sample>, Error> {
     let Sample { features, x, y } = context.training;
     if y.len() <= SAMPLE_ROWS {
-        return None;
+        return Ok(None);
     }
     let mut rows: Vec<u32> = (0..y.len() as u32).collect();
     rows.sort_by_key(|row| key(context.seed, *row));
     rows.truncate(SAMPLE_ROWS);
     rows.sort_unstable();
     let y = rows.iter().map(|row| y[*row as usize]).collect();
-    Some(Sample { features: features.clone(), x: x.take(&rows), y })
+    Ok(Some(Sample { features: features.clone(), x: x.take(&rows)?, y }))
 }
 
 /// Raw scores of the training rows by models of the chosen setting that have not seen them: what versions are compared
 /// by when there is no validation part.
-fn out_of_fold(context: &Context<'_>, whole: &Dataset, parameters: &str, rounds: u32) -> Result<Vec<f64>, Error> {
+fn out_of_fold(context: &Reading<'_>, whole: &Dataset, parameters: &str, rounds: u32) -> Result<Vec<f64>, Error> {
     let folds = Folds::new(context.task, &context.training.y, FOLDS, 1, context.seed);
     let mut scores = vec![f64::NAN; context.training.y.len()];
     for (number, (learnt_from, held_out)) in folds.parts().enumerate() {
@@ -304,7 +313,8 @@ fn out_of_fold(context: &Context<'_>, whole: &Dataset, parameters: &str, rounds:
             }
             booster.update()?;
         }
-        let raw = booster.raw_scores(&rows_of(&context.training.x, &held_out))?;
+        let rows: Vec<u32> = held_out.iter().map(|row| row.cast_unsigned()).collect();
+        let raw = booster.raw_scores(&context.training.x.take(&rows)?)?;
         for (row, score) in held_out.iter().zip(raw) {
             scores[row.cast_unsigned() as usize] = score;
         }

@@ -6,9 +6,10 @@
 
 use meuse_core::bundle::Task;
 
+use super::Reading;
 use super::ffi::{Booster, Dataset};
 use super::parameters::Parameters;
-use crate::{Context, Error};
+use crate::Error;
 
 /// Number of folds.
 pub(super) const FOLDS: u8 = 5;
@@ -97,7 +98,7 @@ pub(super) struct Reached {
 }
 
 /// Cross-validates.
-pub(super) fn cross_validate(question: &Question<'_>, context: &Context<'_>) -> Result<Reached, Error> {
+pub(super) fn cross_validate(question: &Question<'_>, context: &Reading<'_>) -> Result<Reached, Error> {
     let parts = question.folds.parts();
     let workers = context.threads.clamp(1, parts.len());
     let mut parameters = question.parameters.clone();
@@ -135,7 +136,7 @@ fn step_all(
     boosters: &mut [Booster],
     rounds: u32,
     workers: usize,
-    context: &Context<'_>,
+    context: &Reading<'_>,
 ) -> Result<Vec<Vec<f64>>, Error> {
     let share = boosters.len().div_ceil(workers).max(1);
     std::thread::scope(|scope| {
@@ -153,7 +154,7 @@ fn step_all(
     })
 }
 
-fn step(booster: &mut Booster, rounds: u32, context: &Context<'_>) -> Result<Vec<f64>, Error> {
+fn step(booster: &mut Booster, rounds: u32, context: &Reading<'_>) -> Result<Vec<f64>, Error> {
     let mut losses = Vec::with_capacity(rounds as usize);
     for _ in 0..rounds {
         if context.watch.cancelled() {

@@ -3,7 +3,7 @@
 //! All `unsafe` of the learner is in this file. It rests on these facts of LightGBM 4.7's `c_api.h`:
 //!
 //! - every call returns 0, or −1 and a text in `LGBM_GetLastError` of the same thread; handles are released once;
-//! - a dataset copies (bins) the matrix and the fields that it is given, so nothing borrowed outlives a call; a dataset
+//! - a dataset copies (bins) the rows and the fields that it is given, so nothing borrowed outlives a call; a dataset
 //!   made with a reference, and a booster, read the other dataset later, so they hold on to it here;
 //! - the log callback belongs to a thread, and without one the library prints to standard output;
 //! - its number of threads is one for the whole process: see [`super::turn`];
@@ -20,12 +20,15 @@ use meuse_core::native;
 use meuse_core::table::Matrix;
 
 use crate::Error;
+use crate::cells::Cells;
 
 const FLOAT32: c_int = 0;
 const ROW_MAJOR: c_int = 1;
 const RAW_SCORE: c_int = 1;
 const ALL_ROUNDS: c_int = -1;
 const SPLIT_GAINS: c_int = 1;
+/// What counts as zero (`kZeroThreshold`), which a sampled column leaves out.
+const ZERO: f64 = 1e-35_f32 as f64;
 
 type Handle = *mut c_void;
 
@@ -47,8 +50,12 @@ macro_rules! functions {
 functions! {
     last_error = "LGBM_GetLastError": fn() -> *const c_char;
     log_callback = "LGBM_RegisterLogCallback": fn(Option<unsafe extern "C" fn(*const c_char)>) -> c_int;
-    dataset = "LGBM_DatasetCreateFromMat":
-        fn(*const c_void, c_int, i32, i32, c_int, *const c_char, Handle, *mut Handle) -> c_int;
+    sample_count = "LGBM_GetSampleCount": fn(i32, *const c_char, *mut c_int) -> c_int;
+    sample_rows = "LGBM_SampleIndices": fn(i32, *const c_char, *mut c_void, *mut i32) -> c_int;
+    dataset = "LGBM_DatasetCreateFromSampledColumn":
+        fn(*mut *mut c_double, *mut *mut c_int, i32, *const c_int, i32, i32, i64, *const c_char, *mut Handle) -> c_int;
+    dataset_like = "LGBM_DatasetCreateByReference": fn(Handle, i64, *mut Handle) -> c_int;
+    push = "LGBM_DatasetPushRows": fn(Handle, *const c_void, c_int, i32, i32, i32) -> c_int;
     subset = "LGBM_DatasetGetSubset": fn(Handle, *const i32, i32, *const c_char, *mut Handle) -> c_int;
     set_field = "LGBM_DatasetSetField": fn(Handle, *const c_char, *const c_void, c_int, c_int) -> c_int;
     free_dataset = "LGBM_DatasetFree": fn(Handle) -> c_int;
@@ -169,31 +176,100 @@ impl Drop for OwnedDataset {
 }
 
 impl Dataset {
-    /// Bins a matrix; with a `reference`, into the bins of that dataset.
+    /// Bins rows; with a `reference`, into the bins of that dataset. They are those that `LGBM_DatasetCreateFromMat`
+    /// makes of a matrix of the same rows: it, too, looks for them in the rows that the library draws.
     pub(crate) fn new(
         library: &Library,
-        x: &Matrix,
+        x: &dyn Cells,
         parameters: &str,
         reference: Option<&Dataset>,
     ) -> Result<Self, Error> {
-        let (rows, columns) = dimensions(x)?;
-        let parameters = text(parameters)?;
-        let of = reference.map_or(null_mut(), |dataset| dataset.0.handle);
+        let (rows, columns) = dimensions(x.rows(), x.width())?;
+        if rows == 0 || columns == 0 {
+            return Err(Error::Lightgbm(format!("{rows} rows of {columns} columns are nothing to learn from")));
+        }
+        let handle = match reference {
+            Some(dataset) => {
+                let mut handle = null_mut();
+                // SAFETY: the other dataset is alive for the call, and held as long as this one.
+                library.call(|functions| unsafe {
+                    (functions.dataset_like)(dataset.0.handle, i64::from(rows), &raw mut handle)
+                })?;
+                handle
+            }
+            None => Self::with_bins(library, x, (rows, columns), &text(parameters)?)?,
+        };
+        let dataset = Self::own(library, handle, x.rows(), reference);
+        let mut start = 0;
+        x.for_each(&mut |cells| {
+            let count = cells.len() / x.width();
+            if start + count > x.rows() {
+                return Err(Error::Lightgbm(format!("more than {rows} rows came")));
+            }
+            // SAFETY: there are count × columns floats, read within the call, and room for the rows (checked above).
+            library.call(|functions| unsafe {
+                (functions.push)(handle, cells.as_ptr().cast(), FLOAT32, count as i32, columns, start as i32)
+            })?;
+            start += count;
+            Ok(())
+        })?;
+        if start < x.rows() {
+            return Err(Error::Lightgbm(format!("{start} rows came instead of {rows}")));
+        }
+        Ok(dataset)
+    }
+
+    /// A dataset whose bins are found, and whose rows are to come.
+    fn with_bins(
+        library: &Library,
+        x: &dyn Cells,
+        (rows, columns): (i32, i32),
+        parameters: &CStr,
+    ) -> Result<Handle, Error> {
+        let mut count = 0;
+        // SAFETY: the out-pointer is valid for the call.
+        library.call(|functions| unsafe { (functions.sample_count)(rows, parameters.as_ptr(), &raw mut count) })?;
+        let mut drawn = vec![0_i32; count.max(0) as usize];
+        let mut written = 0;
+        // SAFETY: the library writes as many indices as it has just said, and there is room for that many.
+        library.call(|functions| unsafe {
+            (functions.sample_rows)(rows, parameters.as_ptr(), drawn.as_mut_ptr().cast(), &raw mut written)
+        })?;
+        drawn.truncate(written.max(0) as usize);
+        let drawn: Vec<u32> = drawn.into_iter().map(i32::cast_unsigned).collect();
+        // Per column what is not zero, and where.
+        let mut values: Vec<Vec<c_double>> = vec![Vec::new(); x.width()];
+        let mut places: Vec<Vec<c_int>> = vec![Vec::new(); x.width()];
+        let sample = x.take(&drawn)?;
+        for (column, (values, places)) in values.iter_mut().zip(&mut places).enumerate() {
+            for (place, value) in sample.data.iter().skip(column).step_by(x.width()).enumerate() {
+                let value = f64::from(*value);
+                if value.abs() > ZERO || value.is_nan() {
+                    values.push(value);
+                    places.push(place as c_int);
+                }
+            }
+        }
+        drop(sample);
+        let counts: Vec<c_int> = values.iter().map(|values| values.len() as c_int).collect();
+        let mut values: Vec<*mut c_double> = values.iter_mut().map(Vec::as_mut_ptr).collect();
+        let mut places: Vec<*mut c_int> = places.iter_mut().map(Vec::as_mut_ptr).collect();
         let mut handle = null_mut();
-        // SAFETY: the matrix holds rows × columns floats and is read within the call; the rest is alive for it.
+        // SAFETY: there is a list of values and one of places for each column, as long as is said, alive for the call.
         library.call(|functions| unsafe {
             (functions.dataset)(
-                x.data.as_ptr().cast(),
-                FLOAT32,
-                rows,
+                values.as_mut_ptr(),
+                places.as_mut_ptr(),
                 columns,
-                ROW_MAJOR,
+                counts.as_ptr(),
+                drawn.len() as i32,
+                rows,
+                i64::from(rows),
                 parameters.as_ptr(),
-                of,
                 &raw mut handle,
             )
         })?;
-        Ok(Self::own(library, handle, x.rows, reference))
+        Ok(handle)
     }
 
     /// The given rows, ascending, in the bins of the whole, with their targets and weights.
@@ -348,7 +424,8 @@ impl Booster {
         if self.columns.is_some_and(|columns| columns != x.width) {
             return Err(Error::Lightgbm(format!("the model takes {:?} features, not {}", self.columns, x.width)));
         }
-        let (rows, columns) = dimensions(x)?;
+        assert_eq!(x.data.len(), x.rows * x.width, "a matrix holds rows × width cells");
+        let (rows, columns) = dimensions(x.rows, x.width)?;
         let mut scores = vec![0.0; x.rows];
         let mut written = 0_i64;
         // SAFETY: the matrix holds rows × columns floats; a model of one class writes one score per row.
@@ -376,11 +453,10 @@ fn text(value: &str) -> Result<CString, Error> {
     CString::new(value).map_err(|_| Error::Lightgbm("a parameter holds a NUL byte".into()))
 }
 
-/// The matrix's size as LightGBM counts, and proof that it holds that many floats.
-fn dimensions(x: &Matrix) -> Result<(i32, i32), Error> {
-    assert_eq!(x.data.len(), x.rows * x.width, "a matrix holds rows × width cells");
+/// A size as LightGBM counts.
+fn dimensions(rows: usize, width: usize) -> Result<(i32, i32), Error> {
     let count = |value: usize, what: &str| {
         i32::try_from(value).map_err(|_| Error::Lightgbm(format!("{value} {what} are more than LightGBM can take")))
     };
-    Ok((count(x.rows, "rows")?, count(x.width, "columns")?))
+    Ok((count(rows, "rows")?, count(width, "columns")?))
 }

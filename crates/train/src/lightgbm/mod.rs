@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 
 use meuse_core::bundle::{Explanation, Task};
 use meuse_core::recipe::{self, Capacity};
-use meuse_core::table::Matrix;
 
+use crate::cells::Cells;
 use crate::trees::{self, Trees};
 use crate::{Context, Error, Learnt, Model, Sample};
 use ffi::{Dataset, Library};
@@ -32,6 +32,9 @@ const DEFAULT_ROUNDS: u32 = 500;
 const DEFAULT_PATIENCE: u32 = 50;
 /// How often figures of rounds are told.
 const PACE: Duration = Duration::from_millis(100);
+
+/// What LightGBM learns from: it reads every row once, to bin it, so no matrix of all rows is needed.
+type Reading<'a> = Context<'a, dyn Cells + 'a>;
 
 /// LightGBM keeps its number of threads in one place for the whole process, and every call that is given parameters
 /// sets it. Two trainings side by side that want different numbers end in a division by zero inside the library (seen
@@ -58,7 +61,11 @@ pub fn check(native: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// When LightGBM is missing or refuses the parameters, a constrained column is no number, or it was cancelled.
-pub fn learn(parameters: &recipe::Lightgbm, context: &Context<'_>) -> Result<Learnt, Error> {
+pub fn learn<X: Cells>(parameters: &recipe::Lightgbm, context: &Context<'_, X>) -> Result<Learnt, Error> {
+    learn_reading(parameters, &context.read_once())
+}
+
+fn learn_reading(parameters: &recipe::Lightgbm, context: &Reading<'_>) -> Result<Learnt, Error> {
     let _turn = turn();
     let library = Library::load(context.native)?;
     let trained = match parameters.capacity {
@@ -68,10 +75,10 @@ pub fn learn(parameters: &recipe::Lightgbm, context: &Context<'_>) -> Result<Lea
     let parsed = text::parse(&trained.model)?;
     let names: Vec<&str> = context.training.features.iter().map(|feature| feature.name.as_str()).collect();
     let gains = trees::gains(&names, parsed.iter().flat_map(|tree| tree.gains.iter().copied()));
-    let booster = Booster::from_text(&library, &trained.model, context.training.x.width)?;
+    let booster = Booster::from_text(&library, &trained.model, context.training.x.width())?;
     let description = parsed.into_iter().map(|tree| tree.tree).collect();
     Ok(Learnt {
-        model: Model::Trees(Trees::new(booster, description, context.training.x.width, trained.in_sample)),
+        model: Model::Trees(Trees::new(booster, description, context.training.x.width(), trained.in_sample)),
         notes: trained.notes,
         explanation: Explanation { gains, ..Explanation::default() },
         out_of_fold: trained.out_of_fold,
@@ -88,7 +95,7 @@ struct Trained {
     in_sample: Option<Vec<f64>>,
 }
 
-fn manual(recipe: &recipe::Lightgbm, context: &Context<'_>, library: &Library) -> Result<Trained, Error> {
+fn manual(recipe: &recipe::Lightgbm, context: &Reading<'_>, library: &Library) -> Result<Trained, Error> {
     let parameters = Parameters::manual(recipe, context)?.text();
     let training = dataset(library, recipe, context, context.training, &parameters, None)?;
     let mut booster = Booster::new(&training, &parameters)?;
@@ -116,14 +123,14 @@ fn manual(recipe: &recipe::Lightgbm, context: &Context<'_>, library: &Library) -
 fn dataset(
     library: &Library,
     recipe: &recipe::Lightgbm,
-    context: &Context<'_>,
-    sample: &Sample,
+    context: &Reading<'_>,
+    sample: &Sample<dyn Cells + '_>,
     parameters: &str,
     reference: Option<&Dataset>,
 ) -> Result<Dataset, Error> {
     let labels: Vec<f32> = sample.y.iter().map(|y| *y as f32).collect();
     let dataset = Dataset::new(library, &sample.x, parameters, reference)?.with_field("label", &labels)?;
-    match weights(recipe.class_weight, context.training, sample) {
+    match weights(recipe.class_weight, &context.training.y, &sample.y) {
         Some(weights) => dataset.with_field("weight", &weights),
         None => Ok(dataset),
     }
@@ -138,7 +145,7 @@ struct Boosted {
 }
 
 /// Boosts until the rounds are done or, with patience, the validation loss has not fallen for so many rounds.
-fn boost(booster: &mut Booster, rounds: u32, patience: u32, context: &Context<'_>) -> Result<Boosted, Error> {
+fn boost(booster: &mut Booster, rounds: u32, patience: u32, context: &Reading<'_>) -> Result<Boosted, Error> {
     let name = loss_name(context.task);
     let watched = context.validation.is_some();
     let mut best: Option<(u32, f64)> = None;
@@ -189,10 +196,4 @@ impl Pace {
         }
         due
     }
-}
-
-/// The given rows of a matrix.
-fn rows_of(x: &Matrix, rows: &[i32]) -> Matrix {
-    let rows: Vec<u32> = rows.iter().map(|row| row.cast_unsigned()).collect();
-    x.take(&rows)
 }
