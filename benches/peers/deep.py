@@ -71,7 +71,7 @@ def bench(setting, name):
 
 def compared(setting, name, case, files, work):
     sides = {"Meuse": []} | {peer: [] for peer in case.peers}
-    for seed in case.seeds[:1] if setting.quick else case.seeds:
+    for seed in case.seeds[:1 if setting.quick else setting.seeds]:
         text = recipe((CHECKOUT / "examples" / case.recipe).read_text(), seed, len(material.classes(files)), setting.quick)
         for side, runs in sides.items():
             folder = work / "run"

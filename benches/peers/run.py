@@ -40,6 +40,7 @@ class Setting:
     packages: pathlib.Path | None  # where a person has the packages of pictures and texts
     material: pathlib.Path | None  # where they are fetched to
     pretrained: pathlib.Path  # weights that others have published
+    seeds: int = len(deep.SEEDS)  # trainings of each network
 
     def __post_init__(self):
         self.repetitions = 1 if self.quick else 5
@@ -118,6 +119,7 @@ def main():
     parser.add_argument("--torch-python")
     parser.add_argument("--keras-python")
     parser.add_argument("--recipes", type=recipes, default=[])
+    parser.add_argument("--seeds", type=int, default=len(deep.SEEDS), choices=range(1, len(deep.SEEDS) + 1))
     parser.add_argument("--packages", type=pathlib.Path)
     parser.add_argument("--material", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -129,7 +131,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="meuse-bench-") as work:
         setting = Setting(given.programs, given.data_python, given.mlflow_python, given.torch_python, given.keras_python,
                           pathlib.Path(work), given.quick, given.packages, given.material,
-                          CHECKOUT / "vendor" / "pretrained" / "lib")
+                          CHECKOUT / "vendor" / "pretrained" / "lib", given.seeds)
         figures = []
         for name, bench in chosen(given.benches, given.recipes).items():
             print(f"bench: {name}", file=sys.stderr, flush=True)

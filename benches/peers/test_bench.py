@@ -33,7 +33,7 @@ class Command(unittest.TestCase):
     def test_help_names_every_bench(self):
         said = self.run_bench("--help")
         self.assertEqual(said.returncode, 0)
-        words = ("serving", "training", "import", "start", "deep", "--quick", "--out", "--publish", "--recipes", "--packages")
+        words = ("serving", "training", "import", "start", "deep", "--quick", "--out", "--publish", "--recipes", "--seeds", "--packages")
         for word in (*words, *deep.CASES):
             self.assertIn(word, said.stdout)
 
