@@ -122,7 +122,8 @@ impl Workshop<'_> {
             return Ok(Fit { fitted, beside: None, learnt });
         }
         if let Algorithm::Lightgbm(parameters) = &self.spec.recipe.algorithm {
-            let learnt = self.fit_trees(parameters, &fitted, rows, watch)?;
+            drop(positive);
+            let learnt = self.fit_trees(parameters, &fitted, rows, y, watch)?;
             stop_if_cancelled(watch)?;
             return Ok(Fit { fitted, beside: None, learnt });
         }
@@ -190,14 +191,16 @@ impl Workshop<'_> {
         parameters: &Lightgbm,
         fitted: &Fitted,
         rows: Rows,
+        y: Vec<f64>,
         watch: &dyn Watch,
     ) -> Result<Learnt, Error> {
-        let sample = |rows| Sample {
+        let sample = |rows, y| Sample {
             features: fitted.features(),
-            y: self.target.take(rows),
+            y,
             x: Made { fitted, table: self.table, rows, threads: self.threads() },
         };
-        let (training, validation) = (sample(rows.training), sample(rows.validation));
+        let training = sample(rows.training, y);
+        let validation = sample(rows.validation, self.target.take(rows.validation));
         watch.progress("fit preprocessing", 1, 1);
         let context = Context {
             task: self.spec.recipe.task,

@@ -238,8 +238,8 @@ impl Dataset {
         drawn.truncate(written.max(0) as usize);
         let drawn: Vec<u32> = drawn.into_iter().map(i32::cast_unsigned).collect();
         // Per column what is not zero, and where.
-        let mut values: Vec<Vec<c_double>> = vec![Vec::new(); x.width()];
-        let mut places: Vec<Vec<c_int>> = vec![Vec::new(); x.width()];
+        let mut values: Vec<Vec<c_double>> = (0..x.width()).map(|_| Vec::with_capacity(drawn.len())).collect();
+        let mut places: Vec<Vec<c_int>> = (0..x.width()).map(|_| Vec::with_capacity(drawn.len())).collect();
         let sample = x.take(&drawn)?;
         for (column, (values, places)) in values.iter_mut().zip(&mut places).enumerate() {
             for (place, value) in sample.data.iter().skip(column).step_by(x.width()).enumerate() {
