@@ -1,6 +1,6 @@
 //! Threads that compute side by side, each with a libtorch of one thread. A layer of a batch is too little work to be
-//! divided: two threads that wait for each other after every layer learnt slower than one. So each takes rows of its own
-//! through the whole network, and they meet once a step.
+//! divided: two threads that wait for each other after every layer learnt hardly faster than one (benches/README.md). So
+//! each takes rows of its own through the whole network, and they meet once a step.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, Scope};

@@ -56,8 +56,8 @@ impl<X: ?Sized> Clone for Context<'_, X> {
 impl<X: ?Sized> Copy for Context<'_, X> {}
 
 impl<'a, X: Cells> Context<'a, X> {
-    /// The same for a learner that reads each row once, wherever it is.
-    pub(crate) fn read_once(self) -> Context<'a, dyn Cells + 'a> {
+    /// The same for a learner that copies what it reads, wherever that is.
+    pub(crate) fn over_cells(self) -> Context<'a, dyn Cells + 'a> {
         Context {
             task: self.task,
             training: self.training,

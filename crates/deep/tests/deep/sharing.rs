@@ -1,8 +1,8 @@
 //! Batches that are divided among threads teach what whole ones do.
 
-use meuse_core::recipe::network::Loss;
+use meuse_core::recipe::network::{Graph, Loss, Network};
 use meuse_core::table::Matrix;
-use meuse_deep::checkpoint;
+use meuse_deep::{Error, Fit, checkpoint};
 
 use crate::support::{Listener, fit, given, graph, network, rows};
 
@@ -11,8 +11,8 @@ const SHAPE: [u32; 3] = [1, 12, 12];
 
 /// A network whose batches of 32 are worth dividing, and what is to be learnt.
 struct World {
-    network: meuse_core::recipe::network::Network,
-    graph: meuse_core::recipe::network::Graph,
+    network: Network,
+    graph: Graph,
     loss: Loss,
     x: Matrix,
     y: Vec<f32>,
@@ -43,7 +43,7 @@ impl World {
 
     fn weights(&self, threads: usize, mix_up: f64) -> Vec<f32> {
         let samples = (&self.x, self.y.as_slice());
-        let change = |wanted: &mut meuse_deep::Fit| (wanted.threads, wanted.mix_up) = (threads, mix_up);
+        let change = |wanted: &mut Fit| (wanted.threads, wanted.mix_up) = (threads, mix_up);
         let fitted = fit(&self.network, &self.graph, self.loss, samples, change, &Listener::default());
         fitted.expect("a training").weights.values().into_iter().flat_map(|(_, _, values)| values).collect()
     }
@@ -99,9 +99,12 @@ fn a_divided_training_that_is_interrupted_ends_in_the_same_weights() {
     };
     // Four steps an epoch.
     for stop_after in [3, 6] {
-        assert!(train(&Listener { stop_after, ..Listener::default() }).is_err());
+        let ended = train(&Listener { stop_after, ..Listener::default() });
+        assert!(matches!(ended, Err(Error::Cancelled)), "it was to be cut off at step {stop_after}");
     }
-    let resumed = train(&Listener::default()).expect("a training");
+    let listener = Listener::default();
+    let resumed = train(&listener).expect("a training");
+    assert!(listener.text().contains("goes on from the checkpoint of step 6"), "{}", listener.text());
     let resumed: Vec<f32> = resumed.weights.values().into_iter().flat_map(|(_, _, values)| values).collect();
     assert!(whole.iter().zip(&resumed).all(|(a, b)| a.to_bits() == b.to_bits()));
 }

@@ -271,6 +271,9 @@ impl<'a> Chooser<'a> {
         let width = x.width();
         let mut seen: Vec<(usize, BTreeSet<u32>)> =
             (0..width).filter(is_category).map(|column| (column, BTreeSet::new())).collect();
+        if seen.is_empty() {
+            return Ok(false);
+        }
         x.for_each(&mut |cells| {
             for (column, values) in &mut seen {
                 for value in cells.iter().skip(*column).step_by(width).filter(|value| !value.is_nan()) {

@@ -33,7 +33,7 @@ const DEFAULT_PATIENCE: u32 = 50;
 /// How often figures of rounds are told.
 const PACE: Duration = Duration::from_millis(100);
 
-/// What LightGBM learns from: it reads every row once, to bin it, so no matrix of all rows is needed.
+/// What LightGBM learns from: it bins rows as it reads them, so no matrix of all rows is needed.
 type Reading<'a> = Context<'a, dyn Cells + 'a>;
 
 /// LightGBM keeps its number of threads in one place for the whole process, and every call that is given parameters
@@ -62,7 +62,7 @@ pub fn check(native: &Path) -> Result<(), Error> {
 /// # Errors
 /// When LightGBM is missing or refuses the parameters, a constrained column is no number, or it was cancelled.
 pub fn learn<X: Cells>(parameters: &recipe::Lightgbm, context: &Context<'_, X>) -> Result<Learnt, Error> {
-    learn_reading(parameters, &context.read_once())
+    learn_reading(parameters, &context.over_cells())
 }
 
 fn learn_reading(parameters: &recipe::Lightgbm, context: &Reading<'_>) -> Result<Learnt, Error> {
