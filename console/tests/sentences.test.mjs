@@ -45,6 +45,19 @@ test('sentences are recognised, those within others as well; what is not known i
     tell('converged after 5 iterations; the largest partial derivative of the objective is 1.5e-11'),
     '5 次迭代（目标函数最大偏导数 1.5e-11）后收敛',
   )
+  assert.equal(
+    tell('no column is left to learn from: `a` has one value only in the training part, `b` has no finite number'),
+    '没有可供学习的字段：`a` 训练集内只有一种取值、`b` 没有有限数值',
+  )
+  assert.equal(
+    tell('recipe: line 3: `algorithm.l2`: -1 is out of range (allowed: 0 or more)'),
+    '配方第 3 行 `algorithm.l2`：-1 超出范围（允许范围：不小于 0）',
+  )
+  assert.equal(tell('allowed: `auto`, `manual`; did you mean `auto`?'), '可用：`auto`, `manual`；是否想写 `auto`？')
+  assert.equal(
+    tell('the uploaded file `a.csv` cannot be read: blob 12ab is not there: restore it from a backup'),
+    '上传的文件 `a.csv` 无法读取：缺少数据块 12ab：请从备份恢复',
+  )
   assert.equal(tell('something else'), undefined)
   assert.equal(tell('a few rounds'), undefined)
   assert.equal(tell('`x` is left out: it is something else'), undefined)

@@ -30,6 +30,12 @@ export function refusal(status: number, statusText: string, body: string): ApiEr
   return new ApiError(status, { kind: 'unexpected', message: `${status} ${statusText}`.trim() })
 }
 
+/// What is the matter, where the field stands beside it: without the field that the server's sentence begins with.
+export function reason({ message, field }: { message: string; field?: string | null }): string {
+  const start = `${field}: `
+  return field && message.startsWith(start) ? message.slice(start.length) : message
+}
+
 /// The server could not be reached at all.
 export function unreachable(reason: unknown): ApiError {
   return new ApiError(0, { kind: 'unreachable', message: reason instanceof Error ? reason.message : String(reason) })

@@ -2,7 +2,7 @@
 // braces kept as it is. Pure, so that the tests call it as it is.
 
 /// Templates and their translations. The placeholder `number` stands for digits; one that begins with `told` holds a
-/// sentence itself, or a list of them.
+/// sentence itself, or a list of them; one that begins with `shown` holds a value, or the word for it.
 export type Sentences = Record<string, string>
 
 interface Template {
@@ -21,19 +21,35 @@ export function translator(sentences: Sentences): (text: string) => string | und
   /// Reasons stand behind each other with `; `, marks with `, `.
   function list(text: string): string | undefined {
     for (const [mark, joint] of [['; ', '；'], [', ', '、']] as const) {
-      const told = text.split(mark).map(tell)
-      if (told.length > 1 && !told.includes(undefined)) return told.join(joint)
+      const parts = text.split(mark)
+      if (parts.length < 2) continue
+      const told = parts.map(tell)
+      if (!told.includes(undefined)) return told.join(joint)
     }
     return undefined
   }
 
-  return tell
+  // What was asked of a text already: else the time would grow with a power of how deep sentences lie in each other.
+  const asked = new Map<string, string | undefined>()
+  return (text) => {
+    asked.clear()
+    return tell(text)
+  }
 
   function tell(text: string): string | undefined {
+    if (!asked.has(text)) asked.set(text, anew(text))
+    return asked.get(text)
+  }
+
+  function anew(text: string): string | undefined {
     for (const { pattern, names, translation } of templates) {
       const values = pattern.exec(text)?.slice(1)
       if (!values) continue
-      const told = values.map((value, at) => (names[at]?.startsWith('told') ? (list(value) ?? tell(value)) : value))
+      const told = values.map((value, at) => {
+        const within = /^(told|shown)/.exec(names[at] ?? '')?.[0]
+        if (!within) return value
+        return list(value) ?? tell(value) ?? (within === 'shown' ? value : undefined)
+      })
       if (told.includes(undefined)) continue
       return translation.replace(/\{(\w+)\}/g, (_, name: string) => told[names.indexOf(name)] ?? '')
     }

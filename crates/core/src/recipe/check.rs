@@ -133,7 +133,8 @@ impl Checker<'_> {
                 column.name,
                 column.column_type.word()
             );
-            self.report("target", message, "choose a column of numbers, or task = \"binary\"".into());
+            let hint = "choose a column of numbers, or task = \"binary\" or \"multiclass\"";
+            self.report("target", message, hint.into());
         }
         if self.recipe.positive.is_some() {
             self.report("positive", "a regression has no positive class".into(), "remove the line".into());
@@ -151,17 +152,20 @@ impl Checker<'_> {
             }
             Some(count) if count > 2 => {
                 let message = format!("`{}` has {count} different values, and a binary task has two", column.name);
-                self.report("target", message, "choose another target, or task = \"regression\"".into());
+                let task =
+                    if column.column_type.is_numeric() { "\"multiclass\" or \"regression\"" } else { "\"multiclass\"" };
+                self.report("target", message, format!("choose another target, or task = {task}"));
                 return;
             }
             _ => {}
         }
         let list = classes.iter().map(|class| format!("`{class}`")).collect::<Vec<_>>().join(" or ");
+        let written = classes.iter().map(|class| format!("{class:?}")).collect::<Vec<_>>().join(" or ");
         match &self.recipe.positive {
             None => self.report(
                 "positive",
                 "a binary task names its positive class".into(),
-                format!("add positive = {list}"),
+                if classes.is_empty() { "add positive = …".to_owned() } else { format!("add positive = {written}") },
             ),
             Some(positive) if !classes.is_empty() && !classes.contains(positive) => {
                 let message = format!("`{}` has no value `{positive}`", column.name);

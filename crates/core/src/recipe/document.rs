@@ -26,7 +26,7 @@ impl Document {
     /// Reads TOML, or JSON when the first character that is not white space is `{`.
     pub(super) fn read(text: &str) -> Result<Self, Problem> {
         if text.len() > LONGEST_TEXT {
-            let message = format!("it has {} bytes, and {LONGEST_TEXT} are the most", text.len());
+            let message = format!("the recipe has {} bytes, and {LONGEST_TEXT} are the most", text.len());
             let hint = "say for all columns of a kind what is said for each".into();
             return Err(Problem { line: None, field: String::new(), message, hint });
         }

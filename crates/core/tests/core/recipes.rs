@@ -138,7 +138,7 @@ fn what_does_not_fit_the_data_is_named_with_its_line() {
     refused(
         "positive = \"bad\"\n",
         "",
-        "`positive`: a binary task names its positive class (add positive = `good` or `bad`)",
+        "`positive`: a binary task names its positive class (add positive = \"good\" or \"bad\")",
     );
     refused("\"roc_auc\"", "\"rmse\"", "line 6: `metric`: `rmse` is not a metric of this task");
     refused("\"creditability\"", "\"age\"", "line 3: `target`: `age` has 40 different values");

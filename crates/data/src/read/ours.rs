@@ -1,7 +1,7 @@
 //! A table from a Parquet file that we wrote: each thread takes a column at a time, and texts keep their dictionaries.
 
-use std::collections::HashMap;
 use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use duckdb::arrow::array::{
     TimestampMicrosecondArray,
 };
 use duckdb::arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Int32Type, Schema as ArrowSchema};
+use hashbrown::HashTable;
 use meuse_core::schema::{ColumnType, Schema};
 use meuse_core::side_by_side;
 use meuse_core::table::{Column, MISSING, Table, Values};
@@ -22,8 +23,8 @@ use crate::Error;
 use crate::images::files::PackedPictures;
 use crate::import::is_by_us;
 
-/// Rows that are decoded at once.
-const AT_ONCE: usize = 1 << 16;
+/// Rows that are decoded at once: few enough that their texts, which may be long, are little beside those of the table.
+const AT_ONCE: usize = 1 << 13;
 /// Microseconds of a day.
 const DAY: f64 = 86_400e6;
 
@@ -106,13 +107,13 @@ fn failed(error: ParquetError) -> Error {
 /// A column under construction.
 enum Cells {
     Numbers(Vec<f64>),
-    Texts { codes: Vec<u32>, dictionary: Vec<String>, known: HashMap<String, u32> },
+    Texts(Texts),
 }
 
 impl Cells {
     fn new(column_type: ColumnType, rows: usize) -> Self {
         if matches!(column_type, ColumnType::Text | ColumnType::Boxes) {
-            return Self::Texts { codes: Vec::with_capacity(rows), dictionary: Vec::new(), known: HashMap::new() };
+            return Self::Texts(Texts { codes: Vec::with_capacity(rows), ..Texts::default() });
         }
         Self::Numbers(Vec::with_capacity(rows))
     }
@@ -120,9 +121,7 @@ impl Cells {
     fn append(&mut self, array: &ArrayRef) -> Option<()> {
         let array = array.as_any();
         match self {
-            Self::Texts { codes, dictionary, known } => {
-                append_texts(codes, dictionary, known, array.downcast_ref::<DictionaryArray<Int32Type>>()?)
-            }
+            Self::Texts(texts) => texts.append(array.downcast_ref::<DictionaryArray<Int32Type>>()?),
             Self::Numbers(numbers) => {
                 if let Some(array) = array.downcast_ref::<Float64Array>() {
                     append_numbers(numbers, array, |value| value);
@@ -144,7 +143,7 @@ impl Cells {
     fn finish(self) -> Values {
         match self {
             Self::Numbers(numbers) => Values::Number(numbers),
-            Self::Texts { codes, dictionary, .. } => Values::Text { codes, dictionary },
+            Self::Texts(Texts { codes, dictionary, .. }) => Values::Text { codes, dictionary },
         }
     }
 }
@@ -165,31 +164,44 @@ fn append_numbers<T: ArrowPrimitiveType>(
     }
 }
 
-/// Codes in order of first appearance. A page's dictionary may hold texts that no row of this batch has.
-fn append_texts(
-    codes: &mut Vec<u32>,
-    dictionary: &mut Vec<String>,
-    known: &mut HashMap<String, u32>,
-    array: &DictionaryArray<Int32Type>,
-) -> Option<()> {
-    let texts = array.values().as_any().downcast_ref::<StringArray>()?;
-    let mut of_key = vec![MISSING; texts.len()];
-    for row in 0..array.len() {
-        let Some(key) = array.key(row) else {
-            codes.push(MISSING);
-            continue;
-        };
-        let code = of_key.get_mut(key)?;
-        if *code == MISSING {
-            let text = texts.value(key);
-            *code = known.get(text).copied().unwrap_or_else(|| {
-                let code = dictionary.len() as u32;
-                dictionary.push(text.to_owned());
-                known.insert(text.to_owned(), code);
-                code
-            });
+/// A column of texts under construction. Each text is held once: the index finds it by its hash.
+#[derive(Default)]
+struct Texts {
+    codes: Vec<u32>,
+    dictionary: Vec<String>,
+    /// The codes, found by the hashes of their texts.
+    index: HashTable<u32>,
+    hashes: RandomState,
+}
+
+impl Texts {
+    /// Codes in order of first appearance. A page's dictionary may hold texts that no row of this batch has.
+    fn append(&mut self, array: &DictionaryArray<Int32Type>) -> Option<()> {
+        let texts = array.values().as_any().downcast_ref::<StringArray>()?;
+        let mut of_key = vec![MISSING; texts.len()];
+        for row in 0..array.len() {
+            let Some(key) = array.key(row) else {
+                self.codes.push(MISSING);
+                continue;
+            };
+            let code = of_key.get_mut(key)?;
+            if *code == MISSING {
+                *code = self.code(texts.value(key));
+            }
+            self.codes.push(*code);
         }
-        codes.push(*code);
+        Some(())
     }
-    Some(())
+
+    fn code(&mut self, text: &str) -> u32 {
+        let Self { dictionary, index, hashes, .. } = self;
+        let hash = hashes.hash_one(text);
+        if let Some(code) = index.find(hash, |code| dictionary[*code as usize] == text) {
+            return *code;
+        }
+        let code = dictionary.len() as u32;
+        dictionary.push(text.to_owned());
+        index.insert_unique(hash, code, |code| hashes.hash_one(dictionary[*code as usize].as_str()));
+        code
+    }
 }
