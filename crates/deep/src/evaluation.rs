@@ -8,7 +8,9 @@ use tch::{Tensor, no_grad};
 use crate::Error;
 use crate::crew::{Crew, alone_meanwhile};
 use crate::forward::forward;
+use crate::lesson::pictures;
 use crate::loader::{Plan, Rows, for_each_batch};
+use crate::stack::Stack;
 use crate::weights::{Weights, numbers_of};
 
 /// How many rows are answered together: so many that one layer makes about [`NUMBERS`] numbers for them, at least and at
@@ -46,14 +48,19 @@ pub(crate) fn for_each_output(
     let order: Vec<u32> = (0..rows.count() as u32).collect();
     let width = graph.width();
     let plan = Plan { width, batch: batch(graph), epoch: None, threads };
-    let answer = |weights: &Weights, numbers: &[f32]| {
+    let answer = |weights: &Weights, stack: &mut Option<Stack>, numbers: &[f32]| {
         let x = Tensor::from_slice(numbers).reshape([-1, width as i64]);
-        no_grad(|| forward(graph, weights, &x, None))
+        let ahead = stack.as_mut().map(|stack| {
+            let answers = Tensor::from_slice(&stack.forward(numbers, width, weights, None));
+            (stack.nodes(), pictures(&answers, stack.shape_after()))
+        });
+        no_grad(|| forward(graph, weights, &x, None, ahead))
     };
     let members = threads.clamp(1, order.len().div_ceil(plan.batch).max(1));
     if members == 1 {
+        let mut stack = Stack::of(graph);
         return for_each_batch(rows, &order, plan, |batch| {
-            work(batch.rows, &answer(weights, &batch.numbers));
+            work(batch.rows, &answer(weights, &mut stack, &batch.numbers));
             Ok(())
         });
     }
@@ -61,8 +68,8 @@ pub(crate) fn for_each_output(
         std::thread::scope(|scope| {
             let answer = &answer;
             let workers = (0..members).map(|_| {
-                let weights = weights.twin();
-                move |numbers: Vec<f32>| answer(&weights, &numbers)
+                let (weights, mut stack) = (weights.twin(), Stack::of(graph));
+                move |numbers: Vec<f32>| answer(&weights, &mut stack, &numbers)
             });
             let crew = Crew::start(scope, workers)?;
             let mut asked = VecDeque::with_capacity(members);

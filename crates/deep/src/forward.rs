@@ -10,8 +10,15 @@ use crate::initialise::Chance;
 use crate::weights::Weights;
 
 /// The network's output for a batch of rows (rows × width), before its head. Training has a source of chance, for
-/// dropout: one of our own, since libtorch's belongs to the whole process.
-pub(crate) fn forward(graph: &Graph, weights: &Weights, rows: &Tensor, training: Option<&RefCell<Chance>>) -> Tensor {
+/// dropout: one of our own, since libtorch's belongs to the whole process. Where the first layers have been computed,
+/// `ahead` says how many, and what the last of them answers.
+pub(crate) fn forward(
+    graph: &Graph,
+    weights: &Weights,
+    rows: &Tensor,
+    training: Option<&RefCell<Chance>>,
+    ahead: Option<(usize, Tensor)>,
+) -> Tensor {
     let batch = rows.size()[0];
     let mut values: Vec<Option<Tensor>> = Vec::with_capacity(graph.inputs.len() + graph.nodes.len());
     for input in &graph.inputs {
@@ -24,7 +31,13 @@ pub(crate) fn forward(graph: &Graph, weights: &Weights, rows: &Tensor, training:
     }
     let last_use = last_uses(graph);
     let readers = readers(graph);
-    for (index, node) in graph.nodes.iter().enumerate() {
+    let mut done = 0;
+    if let Some((nodes, value)) = ahead {
+        done = nodes;
+        values.resize_with(graph.inputs.len() + nodes - 1, || None);
+        values.push(Some(value));
+    }
+    for (index, node) in graph.nodes.iter().enumerate().skip(done) {
         let from: Vec<&Tensor> = node.from.iter().filter_map(|value| values[*value].as_ref()).collect();
         let alone = readers[node.from[0]] == 1 && is_fresh(graph, node.from[0]);
         let activation = last_function(graph, &readers, index);

@@ -12,7 +12,8 @@ use crate::detection;
 use crate::forward::forward;
 use crate::initialise::Chance;
 use crate::optimizer::joined;
-use crate::weights::Weights;
+use crate::stack::Stack;
+use crate::weights::{Weights, numbers_of};
 
 /// Numbers that the layers make of a batch, from which on it is worth the threads' meeting.
 const WORTH_DIVIDING: usize = 1 << 18;
@@ -24,6 +25,8 @@ pub(crate) struct Lesson<'a> {
     pub(crate) loss: Loss,
     pub(crate) class_weights: Option<Tensor>,
     pub(crate) label_smoothing: f64,
+    /// The convolutions that the network begins with, where they are not libtorch's.
+    pub(crate) stack: Option<Stack>,
 }
 
 /// The rows of a batch that one thread learns from.
@@ -40,9 +43,15 @@ pub(crate) struct Share {
 
 impl Lesson<'_> {
     /// The share's part of the loss, and its gradient by all that is trained.
-    pub(crate) fn learn(&self, share: Share) -> (f64, Tensor) {
+    pub(crate) fn learn(&mut self, share: Share) -> (f64, Tensor) {
         let chance = RefCell::new(share.chance);
-        let output = forward(self.graph, &self.weights, &share.x, Some(&chance));
+        let ahead = self.stack.as_mut().map(|stack| {
+            let rows = numbers_of(&share.x);
+            let answers = stack.forward(&rows, self.graph.width(), &self.weights, Some(&mut chance.borrow_mut()));
+            (stack.nodes(), Tensor::from_slice(&answers).set_requires_grad(true), stack.shape_after())
+        });
+        let begun = ahead.as_ref().map(|(nodes, answers, shape)| (*nodes, pictures(answers, *shape)));
+        let output = forward(self.graph, &self.weights, &share.x, Some(&chance), begun);
         let part = |(targets, counts): &(Vec<f32>, f64)| {
             loss(self.loss, &output, targets, self.class_weights.as_ref(), self.label_smoothing) * *counts
         };
@@ -51,18 +60,49 @@ impl Lesson<'_> {
             _ => share.targets.iter().map(part).reduce(|sum, part| sum + part).expect("a share has targets"),
         };
         let value = loss.double_value(&[]);
-        let gradients = Tensor::run_backward(&[&loss], &self.weights.trained(), false, false);
+        let gradients = match ahead {
+            None => Tensor::run_backward(&[&loss], &self.weights.trained(), false, false),
+            Some((_, answers, _)) => self.gradients(&loss, &answers),
+        };
         (value, joined(&gradients))
     }
+
+    /// The gradients of all that is trained, the first layers' by way of that of their answers.
+    fn gradients(&mut self, loss: &Tensor, answers: &Tensor) -> Vec<Tensor> {
+        let Some(stack) = self.stack.as_mut() else { return Vec::new() };
+        let names: Vec<&str> = self.weights.names_of_trained().collect();
+        let trained = self.weights.trained();
+        let others = trained.iter().zip(&names).filter(|(_, name)| !stack.has(name)).map(|(tensor, _)| *tensor);
+        let wanted: Vec<&Tensor> = std::iter::once(answers).chain(others).collect();
+        let mut gradients = Tensor::run_backward(&[loss], &wanted, false, false).into_iter();
+        let of_answers = gradients.next().expect("as many gradients as were asked for");
+        let own = stack.backward(numbers_of(&of_answers));
+        let one = |name: &&str| match own.iter().find(|gradient| gradient.name == **name) {
+            Some(gradient) => Tensor::from_slice(&gradient.numbers),
+            None => gradients.next().expect("as many gradients as were asked for"),
+        };
+        names.iter().map(one).collect()
+    }
+}
+
+/// The answers of a stack (rows × height × width × channels) as libtorch takes pictures.
+pub(crate) fn pictures(answers: &Tensor, [channels, height, width]: [usize; 3]) -> Tensor {
+    let sides = [-1, height as i64, width as i64, channels as i64];
+    answers.reshape(sides).permute([0, 3, 1, 2])
 }
 
 /// Among how many threads batches of so many rows are divided. A batch norm that learns looks at its whole batch, and the
 /// loss of boxes counts those of the whole batch.
 pub(crate) fn shares(graph: &Graph, loss: Loss, batch: usize, threads: usize) -> usize {
-    let looks = |kind: &LayerKind| matches!(kind, LayerKind::BatchNorm(_));
-    let whole = loss == Loss::Boxes || graph.nodes.iter().any(|node| looks(&node.kind) && node.learns == Learns::All);
+    let whole = is_whole(graph, loss);
     let numbers: usize = graph.nodes.iter().map(|node| node.shape.iter().product::<usize>()).sum();
     if whole || numbers.saturating_mul(batch) < WORTH_DIVIDING { 1 } else { threads.clamp(1, batch.max(1)) }
+}
+
+/// Whether a batch cannot be divided.
+pub(crate) fn is_whole(graph: &Graph, loss: Loss) -> bool {
+    let looks = |kind: &LayerKind| matches!(kind, LayerKind::BatchNorm(_));
+    loss == Loss::Boxes || graph.nodes.iter().any(|node| looks(&node.kind) && node.learns == Learns::All)
 }
 
 /// Consecutive rows for each of `count` threads, as even as can be; fewer than `count` when there are fewer rows.

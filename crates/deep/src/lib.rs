@@ -22,6 +22,7 @@ mod optimizer;
 pub mod parity;
 pub mod pretrained;
 mod scale;
+mod stack;
 pub mod tensors_file;
 mod trainer;
 mod weights;

@@ -1,8 +1,14 @@
 //! Optimisers: what a step makes of the gradients. All weights are one long tensor, and so is each thing remembered, so
 //! that a checkpoint holds them whole. Formulas are PyTorch's.
 
+use std::ops::Range;
+
 use meuse_core::recipe::network::Optimizer as Rule;
 use tch::{Tensor, no_grad};
+
+/// Numbers that a step changes before it goes to the next ones: with what is remembered of them they stay in a core's
+/// cache from one call to the next.
+const AT_ONCE: usize = 1 << 14;
 
 /// An optimiser and what it remembers.
 pub(crate) struct Optimizer {
@@ -28,15 +34,77 @@ impl Optimizer {
         &self.states
     }
 
-    /// One step of `rate`.
-    pub(crate) fn step(&mut self, weights: &mut Tensor, gradient: &Tensor, rate: f64) {
+    /// The next step, of `rate` along the sum of the gradients, which is scaled down where its norm is above the limit.
+    pub(crate) fn next(&mut self, weights: Tensor, gradients: Vec<Tensor>, rate: f64, limit: Option<f64>) -> Step {
         self.steps += 1;
         let steps = self.steps.min(i32::MAX as u64) as i32;
-        let states = &mut self.states;
-        no_grad(|| match self.rule {
+        let states = self.states.iter().map(Tensor::shallow_clone).collect();
+        let mut step = Step { rule: self.rule, steps, rate, weights, states, gradients };
+        if let Some(limit) = limit {
+            step.clip(limit);
+        }
+        step
+    }
+}
+
+/// A step that is to be made: by one thread, or by several of which each changes some of the numbers.
+pub(crate) struct Step {
+    rule: Rule,
+    /// How many there were, with this one.
+    steps: i32,
+    rate: f64,
+    weights: Tensor,
+    states: Vec<Tensor>,
+    gradients: Vec<Tensor>,
+}
+
+impl Step {
+    /// The same step for another thread.
+    pub(crate) fn twin(&self) -> Self {
+        let clones = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
+        let (weights, states) = (self.weights.shallow_clone(), clones(&self.states));
+        Self { weights, states, gradients: clones(&self.gradients), ..*self }
+    }
+
+    /// How many numbers it changes.
+    pub(crate) fn count(&self) -> usize {
+        self.weights.numel()
+    }
+
+    fn clip(&mut self, limit: f64) {
+        no_grad(|| {
+            let mut sum = self.gradients.swap_remove(0);
+            for gradient in self.gradients.drain(..) {
+                let _ = sum.g_add_(&gradient);
+            }
+            clip(&mut sum, limit);
+            self.gradients.push(sum);
+        });
+    }
+
+    /// Makes the step for some of the numbers. It is the same step however they are divided.
+    pub(crate) fn make(&self, range: Range<usize>) {
+        for begin in range.clone().step_by(AT_ONCE) {
+            let count = AT_ONCE.min(range.end - begin) as i64;
+            let part = |tensor: &Tensor| tensor.narrow(0, begin as i64, count);
+            no_grad(|| {
+                let mut states: Vec<Tensor> = self.states.iter().map(part).collect();
+                let mut gradients = self.gradients.iter().map(part);
+                let Some(mut gradient) = gradients.next() else { return };
+                for other in gradients {
+                    let _ = gradient.g_add_(&other);
+                }
+                self.change(&mut part(&self.weights), &mut states, &gradient);
+            });
+        }
+    }
+
+    fn change(&self, weights: &mut Tensor, states: &mut [Tensor], gradient: &Tensor) {
+        let (rate, steps) = (self.rate, self.steps);
+        match self.rule {
             Rule::Sgd(sgd) => {
                 let mut gradient = penalised(gradient, weights, sgd.weight_decay);
-                if let [velocity] = states.as_mut_slice() {
+                if let [velocity] = states {
                     // The first gradient goes in whole, as in PyTorch, and so does every other one: no dampening.
                     let _ = velocity.g_mul_scalar_(sgd.momentum);
                     let _ = velocity.g_add_(&gradient);
@@ -51,7 +119,7 @@ impl Optimizer {
                 if !coupled && adam.weight_decay > 0.0 {
                     let _ = weights.g_mul_scalar_(1.0 - rate * adam.weight_decay);
                 }
-                let [mean, squares] = states.as_mut_slice() else { return };
+                let [mean, squares] = states else { return };
                 let _ = mean.lerp_(&gradient, 1.0 - adam.beta_1);
                 let _ = squares.lerp_(&gradient.square(), 1.0 - adam.beta_2);
                 let whole_mean = 1.0 - adam.beta_1.powi(steps);
@@ -65,7 +133,7 @@ impl Optimizer {
             }
             Rule::Rmsprop(rmsprop) => {
                 let gradient = penalised(gradient, weights, rmsprop.weight_decay);
-                let (squares, velocity) = match states.as_mut_slice() {
+                let (squares, velocity) = match states {
                     [squares] => (squares, None),
                     [squares, velocity] => (squares, Some(velocity)),
                     _ => return,
@@ -81,7 +149,7 @@ impl Optimizer {
                 }
                 let _ = weights.g_sub_(&(change * rate));
             }
-        });
+        }
     }
 }
 
@@ -99,8 +167,7 @@ pub(crate) fn joined(gradients: &[Tensor]) -> Tensor {
 }
 
 /// Scales a gradient down where its norm is above the limit.
-pub(crate) fn clip(gradient: &mut Tensor, limit: Option<f64>) {
-    let Some(limit) = limit else { return };
+fn clip(gradient: &mut Tensor, limit: f64) {
     let norm = gradient.norm().double_value(&[]);
     if norm > limit {
         let _ = gradient.g_mul_scalar_(limit / (norm + 1e-6));

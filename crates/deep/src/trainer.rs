@@ -20,9 +20,10 @@ use tch::{Tensor, no_grad};
 use crate::checkpoint::{Checkpoint, State};
 use crate::crew::{Crew, alone_meanwhile};
 use crate::initialise::Chance;
-use crate::lesson::{Lesson, Share, divided, loss, shares, weight_of};
+use crate::lesson::{Lesson, Share, divided, is_whole, loss, shares, weight_of};
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
-use crate::optimizer::{Optimizer, clip};
+use crate::optimizer::{Optimizer, Step};
+use crate::stack::Stack;
 use crate::weights::{Weights, not_finite, numbers_of};
 use crate::{Error, detection, evaluation};
 
@@ -30,6 +31,9 @@ use crate::{Error, detection, evaluation};
 const STEP_STREAMS: u64 = 1 << 50;
 /// From one share of a step's rows to the next.
 const SHARE_STREAMS: u64 = 1 << 52;
+
+/// Numbers that a step changes from which on the threads' meeting once more costs less than it gives.
+const WORTH_MEETING: usize = 1 << 19;
 
 /// What is trained on what.
 #[derive(Clone, Copy)]
@@ -83,6 +87,14 @@ pub fn fit(fit: &Fit) -> Result<Fitted, Error> {
         run.phase()?;
     }
     run.finish()
+}
+
+/// What a computing thread is asked to do.
+enum Work {
+    /// Learns from rows.
+    Learn(Box<Share>),
+    /// Makes a step for some of the numbers.
+    Make(Step, Range<usize>),
 }
 
 struct Run<'a> {
@@ -254,28 +266,50 @@ impl<'a> Run<'a> {
             loss: fit.loss,
             class_weights: self.class_weights.as_deref().map(Tensor::from_slice),
             label_smoothing: fit.network.label_smoothing,
+            // One thread computes it, so it is for batches that are divided, or need not be.
+            stack: if is_whole(&graph, fit.loss) { None } else { Stack::of(&graph) },
         };
-        let lessons: Vec<Lesson> =
+        let mut lessons: Vec<Lesson> =
             (0..shares(&graph, fit.loss, batch, fit.threads)).map(|_| lesson(self.weights.twin())).collect();
-        if let [lesson] = lessons.as_slice() {
+        if let [lesson] = lessons.as_mut_slice() {
             for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
                 let shares = self.shares_of(&batch, 1)?;
                 let learnt = shares.into_iter().map(|share| lesson.learn(share)).collect();
-                self.one_step(&batch, learnt)
+                let step = self.step(&batch, learnt)?;
+                step.make(0..step.count());
+                self.stepped()
             })?;
             return self.end_epoch(epoch + 1);
         }
         alone_meanwhile(|| {
             std::thread::scope(|scope| {
-                let crew = Crew::start(scope, lessons.into_iter().map(|lesson| move |share| lesson.learn(share)))?;
+                let workers = lessons.into_iter().map(|mut lesson| {
+                    move |work| match work {
+                        Work::Learn(share) => Some(lesson.learn(*share)),
+                        Work::Make(step, range) => {
+                            step.make(range);
+                            None
+                        }
+                    }
+                });
+                let crew = Crew::start(scope, workers)?;
                 for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
                     let shares = self.shares_of(&batch, crew.count())?;
                     let count = shares.len();
                     for (member, share) in shares.into_iter().enumerate() {
-                        crew.ask(member, share)?;
+                        crew.ask(member, Work::Learn(Box::new(share)))?;
                     }
-                    let learnt = (0..count).map(|member| crew.answer(member)).collect::<Result<_, _>>()?;
-                    self.one_step(&batch, learnt)
+                    let learnt = (0..count).map(|member| crew.answer(member)).collect::<Result<Vec<_>, _>>()?;
+                    let step = self.step(&batch, learnt.into_iter().flatten().collect())?;
+                    let parts = divided(step.count(), if step.count() < WORTH_MEETING { 1 } else { crew.count() });
+                    let made = parts.enumerate().map(|(member, part)| {
+                        crew.ask(member, Work::Make(step.twin(), part))?;
+                        Ok(member)
+                    });
+                    for member in made.collect::<Result<Vec<_>, Error>>()? {
+                        crew.answer(member)?;
+                    }
+                    self.stepped()
                 })
             })
         })?;
@@ -321,26 +355,26 @@ impl<'a> Run<'a> {
         Ok(divided(rows, count).enumerate().map(share).collect())
     }
 
-    /// One step along the sum of what the shares of a batch have learnt.
-    fn one_step(&mut self, batch: &Batch, learnt: Vec<(f64, Tensor)>) -> Result<(), Error> {
+    /// The step along the sum of what the shares of a batch have learnt.
+    fn step(&mut self, batch: &Batch, learnt: Vec<(f64, Tensor)>) -> Result<Step, Error> {
         let fit = self.fit;
-        let count = batch.rows.len();
         let epoch = self.epoch() + 1;
         let value: f64 = learnt.iter().map(|(value, _)| value).sum();
         if !value.is_finite() {
             return Err(self.diverged(self.state.step + 1, epoch));
         }
-        let sum = learnt.into_iter().map(|(_, gradient)| gradient).reduce(|mut sum, gradient| {
-            let _ = sum.g_add_(&gradient);
-            sum
-        });
-        let mut gradient = sum.expect("a batch has a share");
-        clip(&mut gradient, fit.network.clip_norm);
         let rate = self.rate();
-        self.optimizer.step(&mut self.weights.flat(), &gradient, rate);
+        let gradients = learnt.into_iter().map(|(_, gradient)| gradient).collect();
+        let step = self.optimizer.next(self.weights.flat(), gradients, rate, fit.network.clip_norm);
+        self.state.loss_sum += value * batch.rows.len() as f64;
+        self.state.loss_rows += batch.rows.len() as u64;
+        Ok(step)
+    }
+
+    /// What follows a step that was made.
+    fn stepped(&mut self) -> Result<(), Error> {
+        let fit = self.fit;
         self.state.step += 1;
-        self.state.loss_sum += value * count as f64;
-        self.state.loss_rows += count as u64;
         let later = fit.network.fine_tuning.filter(|_| self.state.tuned_since.is_none());
         let total = self.steps_per_epoch * (self.last_epoch() + later.map_or(0, |tuning| u64::from(tuning.epochs)));
         fit.watch.progress("train", self.state.step, total);

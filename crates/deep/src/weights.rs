@@ -144,6 +144,11 @@ impl Weights {
         self.trained.iter().map(|number| &self.tensors[*number]).collect()
     }
 
+    /// Their names.
+    pub(crate) fn names_of_trained(&self) -> impl Iterator<Item = &str> {
+        self.trained.iter().map(|number| self.parameters[*number].name.as_str())
+    }
+
     /// Every parameter by name, with its shape and numbers.
     pub fn values(&self) -> Vec<(String, Vec<usize>, Vec<f32>)> {
         let one = |(parameter, tensor): (&Parameter, &Tensor)| {

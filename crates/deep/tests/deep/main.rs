@@ -12,4 +12,5 @@ mod mutate;
 mod published;
 mod resume;
 mod sharing;
+mod stacks;
 mod support;
