@@ -173,6 +173,8 @@ def theirs_once(setting, folder, name, text, files, peer):
                "--out", folder / f"model.{ending}"]
     if side := read["preprocessing"]["columns"].get("image", {}).get("image", {}).get("width"):
         command += ["--size", side]
+    if length := read["preprocessing"]["columns"].get("text", {}).get("sequence", {}).get("length"):
+        command += ["--length", length]
     if fine := algorithm.get("fine_tuning"):
         command += ["--fine-epochs", fine["epochs"], "--fine-rate", fine.get("learning_rate", 1e-5)]
     if weights := next((layer["weights"] for layer in algorithm["layers"] if layer.get("weights")), None):

@@ -3,7 +3,7 @@
 Both are scripts as users of the frameworks write them, from the files to a saved and scored model, each run in a
 process of its own:
 
-    peer_torch.py RECIPE FILES --epochs N --batch N --rate R --seed N --threads N [--size N] [--out FILE]
+    peer_torch.py RECIPE FILES --epochs N --batch N --rate R --seed N --threads N [--size N] [--length N] [--out FILE]
                   [--fine-epochs N --fine-rate R --weights FILE]
 
 Their last line is JSON: seconds of each stage, samples per second, accuracy on the test part, rows of each part.
@@ -15,7 +15,7 @@ import pathlib
 import time
 
 RECIPES = ["digits", "fashion", "icons", "english-lstm", "english-transformer", "clipart"]
-VOCABULARY, LENGTH = 10_000, 100
+VOCABULARY = 10_000
 
 
 def arguments(description):
@@ -28,6 +28,7 @@ def arguments(description):
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--size", type=int, help="pixels of a side")
+    parser.add_argument("--length", type=int, help="words of a text, the last ones")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="where the model is saved")
     parser.add_argument("--fine-epochs", type=int, default=0)
     parser.add_argument("--fine-rate", type=float, default=1e-5)

@@ -7,7 +7,7 @@ Transfer learning (clipart) is compared with torchvision alone.
 import os
 
 import peer_common
-from peer_common import LENGTH, VOCABULARY
+from peer_common import VOCABULARY
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -41,9 +41,9 @@ def icons_network(classes):
     ])
 
 
-def lstm_network():
+def lstm_network(length):
     return keras.Sequential([
-        keras.Input((LENGTH,)),
+        keras.Input((length,)),
         layers.Embedding(VOCABULARY, 100), layers.LSTM(100), layers.Dense(1, activation="sigmoid"),
     ])
 
@@ -58,8 +58,8 @@ class Places(layers.Layer):
         return states + self.vectors
 
 
-def transformer_network():
-    ids = keras.Input((LENGTH,))
+def transformer_network(length):
+    ids = keras.Input((length,))
     states = Places()(layers.Embedding(VOCABULARY, 64)(ids))
     attended = layers.Dropout(0.1)(layers.MultiHeadAttention(4, key_dim=16)(states, states))
     states = layers.LayerNormalization(epsilon=1e-5)(states + attended)
@@ -88,7 +88,7 @@ def from_texts(given):
     (texts, labels), (test_texts, test_labels) = peer_common.reviews(given.files)
     tokenizer = tf.keras.preprocessing.text.Tokenizer(num_words=VOCABULARY)
     tokenizer.fit_on_texts(texts)
-    padded = lambda texts: keras.utils.pad_sequences(tokenizer.texts_to_sequences(texts), maxlen=LENGTH)
+    padded = lambda texts: keras.utils.pad_sequences(tokenizer.texts_to_sequences(texts), maxlen=given.length)
     return (padded(texts), labels), (padded(test_texts), test_labels)
 
 
@@ -113,7 +113,7 @@ def prepared(given):
         return icons_network(classes), "sparse_categorical_crossentropy", fit, score, rows
     if given.recipe.startswith("english"):
         training, test = from_texts(given)
-        model = lstm_network() if given.recipe == "english-lstm" else transformer_network()
+        model = (lstm_network if given.recipe == "english-lstm" else transformer_network)(given.length)
         loss = "binary_crossentropy"
     else:
         training, test = from_arrays(given)

@@ -7,7 +7,7 @@ begin as the recipe says, which is as in Keras (on the text LSTM that is worth 2
 import collections
 
 import peer_common
-from peer_common import LENGTH, VOCABULARY
+from peer_common import VOCABULARY
 
 stages = peer_common.Stages()
 
@@ -71,10 +71,10 @@ class LstmNetwork(nn.Module):
 
 
 class TransformerNetwork(nn.Module):
-    def __init__(self):
+    def __init__(self, length):
         super().__init__()
         self.embedding = nn.Embedding(VOCABULARY, 64)
-        self.places = nn.Embedding(LENGTH, 64)
+        self.places = nn.Embedding(length, 64)
         self.encoder = nn.TransformerEncoderLayer(64, nhead=4, dim_feedforward=128, dropout=0.1, batch_first=True)
         self.dropout = nn.Dropout(0.2)
         self.dense = nn.Linear(64, 1)
@@ -134,7 +134,7 @@ def from_folders(given, augmentation, normalised=False):
 
 
 def from_texts(given):
-    """Words by Keras's rules: the most frequent ones have ids, others are dropped, the last 100 count, zeros in front."""
+    """Words by Keras's rules: the most frequent ones have ids, others are dropped, the last ones count, zeros in front."""
     (texts, labels), (test_texts, test_labels) = peer_common.reviews(given.files)
     separators = str.maketrans(dict.fromkeys('!"#$%&()*+,-./:;<=>?@[\\]^_`{|}~\t\n', " "))
     words = lambda text: [word for word in text.lower().translate(separators).split(" ") if word]
@@ -142,10 +142,10 @@ def from_texts(given):
     ids = {word: number for number, (word, _) in enumerate(known, 1)}
 
     def padded(texts):
-        array = np.zeros((len(texts), LENGTH), "int64")
+        array = np.zeros((len(texts), given.length), "int64")
         for row, text in enumerate(texts):
-            found = [ids[word] for word in words(text) if word in ids][-LENGTH:]
-            array[row, LENGTH - len(found):] = found
+            found = [ids[word] for word in words(text) if word in ids][-given.length:]
+            array[row, given.length - len(found):] = found
         return torch.from_numpy(array)
 
     test = TensorDataset(padded(test_texts), torch.from_numpy(test_labels))
@@ -166,7 +166,7 @@ def prepared(given):
         return sets, Transfer(classes, given.weights)
     else:
         *sets, _ = from_texts(given)
-        model = LstmNetwork() if given.recipe == "english-lstm" else TransformerNetwork()
+        model = LstmNetwork() if given.recipe == "english-lstm" else TransformerNetwork(given.length)
     begin_as_keras(model)
     return sets, model
 

@@ -8,7 +8,7 @@ use tch::{Tensor, no_grad};
 use crate::Error;
 use crate::crew::{Crew, alone_meanwhile};
 use crate::forward::forward;
-use crate::lesson::pictures;
+use crate::lesson::{is_much, pictures};
 use crate::loader::{Plan, Rows, for_each_batch};
 use crate::stack::Stack;
 use crate::weights::{Weights, numbers_of};
@@ -47,7 +47,9 @@ pub(crate) fn for_each_output(
 ) -> Result<(), Error> {
     let order: Vec<u32> = (0..rows.count() as u32).collect();
     let width = graph.width();
-    let plan = Plan { width, batch: batch(graph), epoch: None, threads };
+    // Few rows are divided as well.
+    let batch = batch(graph).min(order.len().div_ceil(threads.max(1))).max(1);
+    let plan = Plan { width, batch, epoch: None, threads };
     let answer = |weights: &Weights, stack: &mut Option<Stack>, numbers: &[f32]| {
         let x = Tensor::from_slice(numbers).reshape([-1, width as i64]);
         let ahead = stack.as_mut().map(|stack| {
@@ -58,7 +60,8 @@ pub(crate) fn for_each_output(
     };
     let members = threads.clamp(1, order.len().div_ceil(plan.batch).max(1));
     if members == 1 {
-        let mut stack = Stack::of(graph);
+        // One thread computes it, and libtorch has all of them.
+        let mut stack = if threads > 1 && is_much(graph, order.len()) { None } else { Stack::of(graph) };
         return for_each_batch(rows, &order, plan, |batch| {
             work(batch.rows, &answer(weights, &mut stack, &batch.numbers));
             Ok(())

@@ -21,7 +21,14 @@ pub(crate) fn forward(
 ) -> Tensor {
     let batch = rows.size()[0];
     let mut values: Vec<Option<Tensor>> = Vec::with_capacity(graph.inputs.len() + graph.nodes.len());
-    for input in &graph.inputs {
+    let last_use = last_uses(graph);
+    let done = ahead.as_ref().map_or(0, |(nodes, _)| *nodes);
+    for (number, input) in graph.inputs.iter().enumerate() {
+        // What only those layers read is not needed any more.
+        if last_use[number] < done {
+            values.push(None);
+            continue;
+        }
         let part = rows.narrow(1, input.offset as i64, input.width() as i64);
         let mut value = part.reshape(sides(batch, &input.shape));
         if input.shape.len() == 3 {
@@ -29,11 +36,8 @@ pub(crate) fn forward(
         }
         values.push(Some(if input.ids.is_some() { value.to_kind(Kind::Int64) } else { value }));
     }
-    let last_use = last_uses(graph);
     let readers = readers(graph);
-    let mut done = 0;
     if let Some((nodes, value)) = ahead {
-        done = nodes;
         values.resize_with(graph.inputs.len() + nodes - 1, || None);
         values.push(Some(value));
     }

@@ -75,8 +75,8 @@ impl Lesson<'_> {
         let others = trained.iter().zip(&names).filter(|(_, name)| !stack.has(name)).map(|(tensor, _)| *tensor);
         let wanted: Vec<&Tensor> = std::iter::once(answers).chain(others).collect();
         let mut gradients = Tensor::run_backward(&[loss], &wanted, false, false).into_iter();
-        let of_answers = gradients.next().expect("as many gradients as were asked for");
-        let own = stack.backward(numbers_of(&of_answers));
+        let of_answers = numbers_of(&gradients.next().expect("as many gradients as were asked for"));
+        let own = stack.backward(of_answers);
         let one = |name: &&str| match own.iter().find(|gradient| gradient.name == **name) {
             Some(gradient) => Tensor::from_slice(&gradient.numbers),
             None => gradients.next().expect("as many gradients as were asked for"),
@@ -91,16 +91,27 @@ pub(crate) fn pictures(answers: &Tensor, [channels, height, width]: [usize; 3]) 
     answers.reshape(sides).permute([0, 3, 1, 2])
 }
 
-/// Among how many threads batches of so many rows are divided. A batch norm that learns looks at its whole batch, and the
-/// loss of boxes counts those of the whole batch.
+/// Among how many threads batches of so many rows are divided.
 pub(crate) fn shares(graph: &Graph, loss: Loss, batch: usize, threads: usize) -> usize {
-    let whole = is_whole(graph, loss);
-    let numbers: usize = graph.nodes.iter().map(|node| node.shape.iter().product::<usize>()).sum();
-    if whole || numbers.saturating_mul(batch) < WORTH_DIVIDING { 1 } else { threads.clamp(1, batch.max(1)) }
+    if is_whole(graph, loss) || !is_much(graph, batch) { 1 } else { threads.clamp(1, batch.max(1)) }
 }
 
-/// Whether a batch cannot be divided.
-pub(crate) fn is_whole(graph: &Graph, loss: Loss) -> bool {
+/// What computes the first layers of batches of so many rows. It works on one thread, so it is for batches that are
+/// divided, or are so little that nobody would divide them.
+pub(crate) fn stack_for(graph: &Graph, loss: Loss, batch: usize, threads: usize) -> Option<Stack> {
+    let alone = shares(graph, loss, batch, threads) == 1;
+    if alone && threads > 1 && is_much(graph, batch) { None } else { Stack::of(graph) }
+}
+
+/// Whether so many rows are worth the threads' meeting.
+pub(crate) fn is_much(graph: &Graph, rows: usize) -> bool {
+    let numbers: usize = graph.nodes.iter().map(|node| node.shape.iter().product::<usize>()).sum();
+    numbers.saturating_mul(rows) >= WORTH_DIVIDING
+}
+
+/// Whether a batch cannot be divided. A batch norm that learns looks at its whole batch, and the loss of boxes counts those
+/// of the whole batch.
+fn is_whole(graph: &Graph, loss: Loss) -> bool {
     let looks = |kind: &LayerKind| matches!(kind, LayerKind::BatchNorm(_));
     loss == Loss::Boxes || graph.nodes.iter().any(|node| looks(&node.kind) && node.learns == Learns::All)
 }

@@ -73,7 +73,7 @@ impl Step {
 
     fn clip(&mut self, limit: f64) {
         no_grad(|| {
-            let mut sum = self.gradients.swap_remove(0);
+            let mut sum = self.gradients.remove(0);
             for gradient in self.gradients.drain(..) {
                 let _ = sum.g_add_(&gradient);
             }
@@ -82,10 +82,11 @@ impl Step {
         });
     }
 
-    /// Makes the step for some of the numbers. It is the same step however they are divided.
+    /// Makes the step for some of the numbers; where libtorch has several threads, it divides them itself.
     pub(crate) fn make(&self, range: Range<usize>) {
-        for begin in range.clone().step_by(AT_ONCE) {
-            let count = AT_ONCE.min(range.end - begin) as i64;
+        let at_once = if tch::get_num_threads() > 1 { range.len().max(1) } else { AT_ONCE };
+        for begin in range.clone().step_by(at_once) {
+            let count = at_once.min(range.end - begin) as i64;
             let part = |tensor: &Tensor| tensor.narrow(0, begin as i64, count);
             no_grad(|| {
                 let mut states: Vec<Tensor> = self.states.iter().map(part).collect();

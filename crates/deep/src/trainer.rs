@@ -20,10 +20,9 @@ use tch::{Tensor, no_grad};
 use crate::checkpoint::{Checkpoint, State};
 use crate::crew::{Crew, alone_meanwhile};
 use crate::initialise::Chance;
-use crate::lesson::{Lesson, Share, divided, is_whole, loss, shares, weight_of};
+use crate::lesson::{Lesson, Share, divided, loss, shares, stack_for, weight_of};
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
 use crate::optimizer::{Optimizer, Step};
-use crate::stack::Stack;
 use crate::weights::{Weights, not_finite, numbers_of};
 use crate::{Error, detection, evaluation};
 
@@ -266,8 +265,7 @@ impl<'a> Run<'a> {
             loss: fit.loss,
             class_weights: self.class_weights.as_deref().map(Tensor::from_slice),
             label_smoothing: fit.network.label_smoothing,
-            // One thread computes it, so it is for batches that are divided, or need not be.
-            stack: if is_whole(&graph, fit.loss) { None } else { Stack::of(&graph) },
+            stack: stack_for(&graph, fit.loss, batch, fit.threads),
         };
         let mut lessons: Vec<Lesson> =
             (0..shares(&graph, fit.loss, batch, fit.threads)).map(|_| lesson(self.weights.twin())).collect();
@@ -279,6 +277,7 @@ impl<'a> Run<'a> {
                 step.make(0..step.count());
                 self.stepped()
             })?;
+            drop(lessons);
             return self.end_epoch(epoch + 1);
         }
         alone_meanwhile(|| {

@@ -1,5 +1,5 @@
 //! The numbers of a network: what training changes lies in one long tensor, of which each parameter is a view, so that
-//! an optimiser's step is a handful of calls whatever the number of layers.
+//! an optimiser's step is a handful of calls for thousands of numbers, whatever the number of layers.
 
 use std::collections::HashMap;
 

@@ -2,7 +2,7 @@
 //!
 //! What a window covers of a row of the picture is one run of numbers, so a convolution is, for each row of the window,
 //! a product of runs with weights that are laid out alike (row × column × channel). Backwards, gradients come as lists of
-//! those that are not zero: behind a rectifier and a max pooling those are about one in eight.
+//! those that are not zero: behind a rectifier and a max pooling of 2 × 2 those are about one in eight.
 
 #![expect(clippy::inline_always, reason = "it must be compiled for the instructions of its caller, see `vector`")]
 
@@ -35,7 +35,7 @@ impl Geometry {
     }
 
     /// Numbers that a window covers of a row.
-    fn run(self) -> usize {
+    pub(super) fn run(self) -> usize {
         self.kernel[1] * self.channels
     }
 
@@ -151,6 +151,8 @@ fn add_runs(sum: &mut [f32], numbers: &[f32], offset: usize, step: usize, entrie
     }
     by!(12);
     by!(4);
+    by!(3);
+    by!(2);
     by!(1);
     for (at, sum) in rest.iter_mut().enumerate() {
         for entry in entries {

@@ -1,23 +1,25 @@
-//! The convolutions that a network begins with, computed here and not by libtorch, on processors where that is faster.
+//! The convolutions that a network begins with, computed here and not by libtorch where that is faster.
 //!
 //! Convolution, rectifier and max pooling are one pass. Of the gradients behind them at most one in as many as the pool
 //! has places is not zero, and with a rectifier about half of those: the rest is not multiplied, which libraries that take
-//! one layer at a time must do. Pictures lie with their channels side by side (`kernels`).
+//! one layer at a time must do. Pictures lie with their channels side by side ([`kernels`]).
 
+mod backward;
+mod convolution;
+mod forward;
 mod kernels;
-mod layer;
 mod vector;
 
-use meuse_core::recipe::network::{Activation, Conv2d, Graph, LayerKind, Learns, Node};
+use meuse_core::recipe::network::{Activation, Graph, LayerKind, Learns, Node};
 
-use self::layer::{Layer, Sides};
+use self::convolution::{Convolution, Sides};
 use crate::forward::windows;
 use crate::initialise::Chance;
 use crate::weights::{Weights, numbers_of};
 
 /// Convolutions one after the other, with what they need and keep for a batch of pictures.
 pub(crate) struct Stack {
-    layers: Vec<Layer>,
+    layers: Vec<Convolution>,
     /// How many nodes of the graph they are.
     nodes: usize,
     /// Where the picture lies in a row.
@@ -33,8 +35,8 @@ pub(crate) struct Gradient {
 }
 
 impl Stack {
-    /// What a graph begins with, where that can be computed here: convolutions at stride 1 that are trained, rectified or
-    /// not, each with the pooling and the dropout that follow it.
+    /// What a graph begins with, where that is computed faster here: convolutions at stride 1 that are trained, each with
+    /// the rectifier, the pooling and the dropout that follow it.
     pub(crate) fn of(graph: &Graph) -> Option<Self> {
         let first = graph.nodes.first().filter(|_| vector::is_wide())?;
         let input = graph.inputs.get(*first.from.first()?)?;
@@ -56,16 +58,17 @@ impl Stack {
 
     /// Channels, height and width of what comes out.
     pub(crate) fn shape_after(&self) -> [usize; 3] {
-        self.layers.last().map_or(self.shape, Layer::shape)
+        self.layers.last().map_or(self.shape, Convolution::shape)
     }
 
     /// Whether a parameter is of one of the layers.
     pub(crate) fn has(&self, parameter: &str) -> bool {
-        self.layers.iter().any(|layer| parameter.strip_prefix(layer.name()).is_some_and(|rest| rest.starts_with('.')))
+        let is_of = |layer: &Convolution| matches!(parameter.strip_prefix(layer.name()), Some(".weight" | ".bias"));
+        self.layers.iter().any(is_of)
     }
 
     /// The answers to rows of `width` numbers: rows × height × width × channels. With a source of chance, values are
-    /// dropped, and what [`Self::backward`] needs is kept.
+    /// dropped, and what [`Self::backward`] needs is kept; without, no more than one picture is held between two layers.
     pub(crate) fn forward(
         &mut self,
         rows: &[f32],
@@ -74,74 +77,79 @@ impl Stack {
         mut chance: Option<&mut Chance>,
     ) -> Vec<f32> {
         let count = rows.len() / width.max(1);
-        let is_training = chance.is_some();
-        let numbers: usize = self.shape.iter().product();
+        let kept = if chance.is_some() { count } else { 1 };
         for layer in &mut self.layers {
             let weight = numbers_of(weights.of(layer.name(), "weight"));
             let bias = weights.maybe(layer.name(), "bias").map(numbers_of);
-            layer.prepare(count, &weight, bias.as_deref(), is_training);
+            layer.prepare(kept, &weight, bias.as_deref(), chance.as_deref_mut());
         }
-        if let Some(first) = self.layers.first_mut() {
-            for (number, row) in rows.chunks_exact(width.max(1)).enumerate() {
+        let after = self.shape_after();
+        let (numbers, answer) = (self.shape.iter().product::<usize>(), after.iter().product::<usize>());
+        let mut answers = vec![0.0; count * answer];
+        for (number, (row, answer)) in rows.chunks_exact(width.max(1)).zip(answers.chunks_exact_mut(answer)).enumerate()
+        {
+            let number = number % kept;
+            if let Some(first) = self.layers.first_mut() {
                 first.take(number, &row[self.offset..][..numbers]);
             }
-        }
-        let mut answers = Vec::new();
-        for at in 0..self.layers.len() {
-            let (before, after) = self.layers.split_at_mut(at + 1);
-            let Some(layer) = before.last_mut() else { break };
-            if let Some(next) = after.first_mut() {
-                let (into, place) = next.room();
-                layer.forward(count, into, place);
-                layer.drop_some(count, into, place, chance.as_deref_mut());
-            } else {
-                let place = Sides::plain(layer.shape());
-                answers.resize(count * layer.shape().iter().product::<usize>(), 0.0);
-                layer.forward(count, &mut answers, place);
-                layer.drop_some(count, &mut answers, place, chance.as_deref_mut());
+            for at in 0..self.layers.len() {
+                let (before, later) = self.layers.split_at_mut(at + 1);
+                let Some(layer) = before.last_mut() else { break };
+                match later.first_mut() {
+                    Some(next) => {
+                        let (into, sides) = next.room(number);
+                        layer.forward(number, into, sides);
+                    }
+                    None => layer.forward(number, answer, Sides::plain(after)),
+                }
             }
         }
         answers
     }
 
-    /// The gradients of all parameters, from that of the answers to the rows of the last [`Self::forward`] that had a
+    /// The gradients of all parameters, from that of the answers to the rows of the last [`Self::forward`], which had a
     /// source of chance.
     pub(crate) fn backward(&mut self, gradient: Vec<f32>) -> Vec<Gradient> {
         let mut all = Vec::new();
         let mut gradient = gradient;
         for (at, layer) in self.layers.iter_mut().enumerate().rev() {
-            let (weight, bias, picture) = layer.backward(gradient, at > 0);
+            let learnt = layer.backward(gradient, at > 0);
             let mut tell =
                 |name: &str, numbers| all.push(Gradient { name: format!("{}.{name}", layer.name()), numbers });
-            tell("weight", weight);
-            tell("bias", bias);
-            gradient = picture;
+            tell("weight", learnt.weights);
+            tell("bias", learnt.biases);
+            gradient = learnt.pictures;
         }
         all
     }
 }
 
-/// The layer that the node with this number begins, and of how many nodes it is; nothing when it cannot be computed here.
-fn next(graph: &Graph, number: usize, value: usize, shape: [usize; 3]) -> Option<(Layer, usize)> {
+/// The layer that the node with this number begins, and of how many nodes it is; nothing when it is libtorch's.
+fn next(graph: &Graph, number: usize, value: usize, shape: [usize; 3]) -> Option<(Convolution, usize)> {
     let node = read_alone(graph, number, value)?;
     let LayerKind::Conv2d(conv) = &node.kind else { return None };
     let plain = conv.stride.sides() == [1, 1] && conv.groups == 1 && node.learns == Learns::All;
     if !plain || !matches!(conv.activation, Activation::Linear | Activation::Relu) {
         return None;
     }
-    let mut layer = new_layer(node, conv, shape);
+    let [down, across] = windows(&shape, conv.kernel.sides(), [1, 1], conv.padding);
+    let around = [[down.before, down.after], [across.before, across.after]];
+    let mut layer = Convolution::new(&node.name, shape, conv.kernel.sides(), around, conv.filters as usize);
+    if conv.activation == Activation::Relu {
+        layer.rectify();
+    }
     let mut nodes = 1;
     // A rectifier and a pooling may stand in either order.
     while let Some(node) = read_alone(graph, number + nodes, graph.inputs.len() + number + nodes - 1) {
         let taken = match &node.kind {
-            LayerKind::Activation(layer_kind) => layer_kind.function == Activation::Relu && layer.rectify(),
+            LayerKind::Activation(own) => own.function == Activation::Relu && layer.rectify(),
             LayerKind::MaxPool2d(pool) => {
                 let size = pool.size.sides();
                 let around = windows(graph.shape(node.from[0]), size, size, pool.padding);
                 let plain = around.iter().all(|window| window.before + window.after == 0);
                 pool.stride.unwrap_or(pool.size).sides() == size && plain && layer.pool(size)
             }
-            LayerKind::Dropout(dropout) => layer.drop(dropout.rate),
+            LayerKind::Dropout(dropout) => layer.drop_out(dropout.rate),
             _ => false,
         };
         if !taken {
@@ -149,24 +157,11 @@ fn next(graph: &Graph, number: usize, value: usize, shape: [usize; 3]) -> Option
         }
         nodes += 1;
     }
-    Some((layer, nodes))
+    layer.pays().then_some((layer, nodes))
 }
 
 /// The node with this number, when it reads this value only, and alone does so.
 fn read_alone(graph: &Graph, number: usize, value: usize) -> Option<&Node> {
     let readers = graph.nodes.iter().flat_map(|node| &node.from).filter(|read| **read == value).count();
     graph.nodes.get(number).filter(|node| readers == 1 && node.from == [value])
-}
-
-fn new_layer(node: &Node, conv: &Conv2d, shape: [usize; 3]) -> Layer {
-    let [down, across] = windows(&shape, conv.kernel.sides(), [1, 1], conv.padding);
-    let around = [[down.before, down.after], [across.before, across.after]];
-    Layer::new(
-        &node.name,
-        shape,
-        conv.kernel.sides(),
-        around,
-        conv.filters as usize,
-        conv.activation == Activation::Relu,
-    )
 }

@@ -10,7 +10,8 @@ pub(super) trait Task {
     fn run(self) -> Self::Output;
 }
 
-/// Whether this processor multiplies and adds eight numbers at once, or is one whose every model has such instructions.
+/// Whether this processor has the instructions that the arithmetic is made for: AVX2 and FMA, or ARM's, which every one
+/// of 64 bits has.
 pub(super) fn is_wide() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");

@@ -108,3 +108,36 @@ fn a_divided_training_that_is_interrupted_ends_in_the_same_weights() {
     let resumed: Vec<f32> = resumed.weights.values().into_iter().flat_map(|(_, _, values)| values).collect();
     assert!(whole.iter().zip(&resumed).all(|(a, b)| a.to_bits() == b.to_bits()));
 }
+
+#[test]
+fn a_step_over_many_numbers_is_the_same_by_several_threads() {
+    // More than half a million weights, so that threads divide the step itself.
+    let network = network(
+        r#"
+        epochs = 2
+        batch_size = 32
+        optimizer = { name = "adam", learning_rate = 0.001 }
+        layers = [
+            { kind = "conv2d", filters = 64, kernel = 3, padding = "same", activation = "relu" },
+            { kind = "max_pool2d" },
+            { kind = "flatten" },
+            { kind = "dense", units = 256, activation = "relu" },
+            { kind = "dense", units = 3 },
+        ]"#,
+    );
+    let graph = graph(&network, &given(&SHAPE, None), 3, Loss::CrossEntropy);
+    let x = rows(ROWS, 144);
+    let y: Vec<f32> = (0..ROWS).map(|row| (row % 5 % 3) as f32).collect();
+    let weights = |threads| {
+        let change = |wanted: &mut Fit| wanted.threads = threads;
+        let fitted = fit(&network, &graph, Loss::CrossEntropy, (&x, &y), change, &Listener::default());
+        let values = fitted.expect("a training").weights.values();
+        values.into_iter().flat_map(|(_, _, values)| values).collect::<Vec<f32>>()
+    };
+    let (alone, together) = (weights(1), weights(2));
+    assert!(alone.len() > 1 << 19);
+    // Adam's first steps are of the rate's size whatever the gradient's, so one that is nearly zero may turn round.
+    let apart = alone.iter().zip(&together).filter(|(a, b)| (*a - *b).abs() > 1e-5).count();
+    assert!(apart * 1000 < alone.len(), "{apart} of {} numbers are others", alone.len());
+    assert_eq!(together, weights(2));
+}
