@@ -195,7 +195,7 @@ fn damaged(version: &VersionRow) -> Error {
 
 /// The whole picture within a square of this side, never larger than it is.
 fn thumbnail_of(bytes: &[u8], side: usize) -> Result<Vec<u8>, image::Error> {
-    let picture = image::decode(bytes, [255; 3], &image::Limits::default())?.picture;
+    let picture = image::decode(bytes, Some([255; 3]), &image::Limits::default())?.picture;
     let (width, height) = (picture.width(), picture.height());
     let longest = width.max(height);
     if longest <= side {

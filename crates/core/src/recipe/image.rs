@@ -83,21 +83,24 @@ impl Colour {
 
 /// What transparent pixels are laid on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Background {
     /// Paper.
     #[default]
     White,
-    /// Nothing: zeros, as what a convolution pads with. Small icons are told apart better on it.
+    /// Nothing: zeros, as what a convolution pads with.
     Black,
+    /// The colour that the file holds there and no viewer shows, as PyTorch's and Keras's readers of folders take it.
+    AsStored,
 }
 
 impl Background {
-    /// Red, green, blue.
-    pub fn pixel(self) -> [u8; 3] {
+    /// Red, green, blue; nothing where the file's own colour stays.
+    pub fn pixel(self) -> Option<[u8; 3]> {
         match self {
-            Self::White => [255; 3],
-            Self::Black => [0; 3],
+            Self::White => Some([255; 3]),
+            Self::Black => Some([0; 3]),
+            Self::AsStored => None,
         }
     }
 

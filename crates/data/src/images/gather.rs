@@ -337,7 +337,7 @@ fn see(bytes: &[u8], alone: &Mutex<()>) -> Result<Looks, String> {
     let head = header(bytes, &limits).map_err(|error| error.to_string())?;
     let is_large = u64::from(head.width) * u64::from(head.height) > LARGE;
     let _turn = is_large.then(|| alone.lock().unwrap_or_else(PoisonError::into_inner));
-    let decoded = decode(bytes, [255; 3], &limits).map_err(|error| error.to_string())?;
+    let decoded = decode(bytes, Some([255; 3]), &limits).map_err(|error| error.to_string())?;
     Ok(Looks {
         width: decoded.picture.width() as u32,
         height: decoded.picture.height() as u32,

@@ -46,11 +46,11 @@ pub(super) struct Raw {
     pub(super) orientation: Orientation,
 }
 
-/// Decodes one file.
+/// Decodes one file. Transparent pixels are laid on the background, or keep the colour that the file holds there.
 ///
 /// # Errors
 /// [`Error`]: no picture, too large, or damaged. Limits are checked before pixels are allocated.
-pub fn decode(bytes: &[u8], background: [u8; 3], limits: &Limits) -> Result<Decoded, Error> {
+pub fn decode(bytes: &[u8], background: Option<[u8; 3]>, limits: &Limits) -> Result<Decoded, Error> {
     let header = header(bytes, limits)?;
     let raw = match header.format {
         Format::Png => png(bytes, limits),
@@ -65,9 +65,15 @@ pub fn decode(bytes: &[u8], background: [u8; 3], limits: &Limits) -> Result<Deco
     }
     let (colour, pixels) = match raw.channels {
         1 => (Colour::Grey, raw.pixels),
-        2 => over_grey(&raw.pixels, background),
         3 => (Colour::Rgb, raw.pixels),
-        _ => (Colour::Rgb, over(&raw.pixels, background)),
+        2 => match background {
+            Some(background) => over_grey(&raw.pixels, background),
+            None => (Colour::Grey, raw.pixels.as_chunks::<2>().0.iter().map(|[value, _]| *value).collect()),
+        },
+        _ => match background {
+            Some(background) => (Colour::Rgb, over(&raw.pixels, background)),
+            None => (Colour::Rgb, raw.pixels.as_chunks::<4>().0.iter().flat_map(|[colour @ .., _]| *colour).collect()),
+        },
     };
     let picture = Picture::new(raw.width as usize, raw.height as usize, colour, pixels)?;
     Ok(Decoded { picture: raw.orientation.apply(picture), channels: raw.channels, format: header.format })

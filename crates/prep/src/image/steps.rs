@@ -1,6 +1,6 @@
 //! What is done with every picture, in training and in serving: data that stands in `prep.json`.
 
-use meuse_core::recipe::{ImageRule, Mode};
+use meuse_core::recipe::{Background, ImageRule, Mode};
 use serde::{Deserialize, Serialize};
 
 use super::{Colour, Drawn, Error, Limits, Picture, Sampling, decode, resize};
@@ -17,9 +17,9 @@ pub struct Steps {
     /// Grey or red-green-blue.
     #[serde(default)]
     pub colour: Colour,
-    /// What transparent pixels are laid on.
+    /// What transparent pixels are laid on; nothing where they keep the colour that the file holds.
     #[serde(default = "white")]
-    pub background: [u8; 3],
+    pub background: Option<[u8; 3]>,
     /// Sizes and crops, in order. The last one decides the size of the numbers.
     pub geometry: Vec<Geometry>,
     /// What each value from 0 to 255 is multiplied with, and what is added.
@@ -101,8 +101,8 @@ pub struct Normalise {
     pub deviation: Vec<f64>,
 }
 
-fn white() -> [u8; 3] {
-    [255; 3]
+fn white() -> Option<[u8; 3]> {
+    Background::White.pixel()
 }
 
 fn to_one() -> f64 {

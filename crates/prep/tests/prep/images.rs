@@ -49,6 +49,22 @@ fn transparent_pixels_are_laid_on_what_the_rule_says() {
         ["white", "black"].map(|word| dark(serde_json::json!({ "width": 20, "height": 14, "background": word })));
     assert_eq!(usual, white);
     assert!(black > white, "{black} values are dark on black, {white} on white");
+    // Half transparent pixels of one colour keep it, and so do those that nobody sees.
+    let mut encoded = Vec::new();
+    let mut encoder = png::Encoder::new(&mut encoded, 2, 1);
+    encoder.set_color(png::ColorType::Rgba);
+    let mut writer = encoder.write_header().expect("a header");
+    writer.write_image_data(&[200, 10, 30, 128, 90, 80, 70, 0]).expect("two pixels");
+    writer.finish().expect("an end");
+    let seen = |word: &str| {
+        let rule = serde_json::json!({ "width": 2, "height": 1, "background": word });
+        let steps = Steps::of(&serde_json::from_value(rule).expect("a rule"));
+        let kept: Steps = serde_json::from_value(serde_json::to_value(&steps).expect("JSON")).expect("its own JSON");
+        assert_eq!(steps, kept);
+        steps.prepare(&encoded).expect("a picture").pixels().to_vec()
+    };
+    assert_eq!(seen("as_stored"), [200, 10, 30, 90, 80, 70]);
+    assert_eq!(seen("black"), [100, 5, 15, 0, 0, 0]);
 }
 
 #[test]
