@@ -134,7 +134,7 @@ def replaced_line(text, pattern, instead):
 
 def ours_once(setting, folder, name, text, files):
     read = tomllib.loads(text)
-    with Meuse(setting.programs, folder / "home", THREADS) as meuse, processes.Peak(meuse.child.pid, below=True) as peak:
+    with Meuse(setting.programs, folder / "home", THREADS, setting.pretrained) as meuse, processes.Peak(meuse.child.pid, below=True) as peak:
         begin = time.perf_counter()
         meuse.run("data", "import", read["dataset"], files)
         imported = time.perf_counter() - begin

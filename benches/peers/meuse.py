@@ -14,13 +14,15 @@ import processes
 class Meuse:
     """Serves from `home` with everything on that is on by default: keys, audit, metrics, the log line of each request."""
 
-    def __init__(self, programs, home, threads=None):
+    def __init__(self, programs, home, threads=None, pretrained=None):
         self.program, self.home = pathlib.Path(programs) / "meuse", pathlib.Path(home)
         self.home.parent.mkdir(parents=True, exist_ok=True)
         self.key_file, self.log_file = self.home.parent / "admin.key", self.home.parent / "server.log"
         self.environment = dict(os.environ)
         if threads:
             self.environment |= {"MEUSE_COMPUTE__THREADS": str(threads), "MEUSE_COMPUTE__SLOTS": "1"}
+        if pretrained:
+            self.environment["MEUSE_COMPUTE__PRETRAINED"] = str(pretrained)
 
     def __enter__(self):
         address = self.home.parent / "address"

@@ -14,6 +14,7 @@ stages = peer_common.Stages()
 import numpy as np
 import torch
 import torchvision
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision.transforms import v2
@@ -22,6 +23,7 @@ stages.done("import libraries")
 
 IMAGENET = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
 WORKERS = 2
+MOST_PIXELS = 50_000_000
 
 
 def begin_as_keras(model):
@@ -123,12 +125,21 @@ def from_torchvision(given):
     return sets[0], None, sets[1], 10
 
 
+def is_read(path):
+    """A drawing of 231 million pixels is refused by Pillow while training, and by Meuse when it is imported."""
+    try:
+        with Image.open(path) as picture:
+            return picture.width * picture.height <= MOST_PIXELS
+    except (OSError, Image.DecompressionBombError):
+        return False
+
+
 def from_folders(given, augmentation, normalised=False):
     side = (given.size, given.size)
     numbers = [v2.ToImage(), v2.ToDtype(torch.float32, scale=True)] + ([v2.Normalize(**IMAGENET)] if normalised else [])
     plain = v2.Compose([v2.Resize(side), *numbers])
     changed = v2.Compose([v2.Resize(side), *augmentation, *numbers])
-    folder = lambda part, how: torchvision.datasets.ImageFolder(given.files / part, how)
+    folder = lambda part, how: torchvision.datasets.ImageFolder(given.files / part, how, is_valid_file=is_read)
     sets = folder("training", changed), folder("validation", plain), folder("test", plain)
     return *sets, len(sets[0].classes)
 
