@@ -74,7 +74,7 @@ const CASES: &[Case] = &[
     },
 ];
 
-/// The weights of a training, what it told, and what it answers.
+/// The weights of a training, and what they answer, or why it ended.
 fn trained(case: &Case, first: &str, more: &str, rate: f64, threads: usize) -> (Vec<f32>, Result<Vec<f32>, Error>) {
     let [channels, height, width] = case.shape.map(|side| side as usize);
     let network = network(&format!(
