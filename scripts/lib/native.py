@@ -190,7 +190,8 @@ def fetch(library, folder):
 
 def pip_download(library, folder):
     return [
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"),
+        *(sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps"),
+        *(() if sys.stdout.isatty() else ("--quiet",)),
         *("--only-binary", ":all:", "--platform", library["platform"], "--python-version", "3.11"),
         *("--dest", str(folder), f"{library['package']}=={library['package_version']}"),
     ]
@@ -205,7 +206,10 @@ def retry(command, folder):
     """Registries and networks hiccup: a few attempts, each after a longer pause."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            # A person sees the client's own progress bar.
+            shown = None if sys.stdout.isatty() else subprocess.PIPE
+            pipes = {"stdin": subprocess.DEVNULL, "stdout": shown, "stderr": subprocess.PIPE}
+            done = subprocess.run(command, cwd=folder, text=True, **pipes)
         except FileNotFoundError:
             hint = "install it (npm comes with Node.js), then run scripts/setup again"
             raise Stop(f"`{command[0]}` is missing, which has to fetch {command[-1]}: {hint}") from None
@@ -215,7 +219,7 @@ def retry(command, folder):
             pause = 3 ** (attempt - 1)
             say(f"attempt {attempt} of {ATTEMPTS} failed; trying again in {pause} s")
             time.sleep(pause)
-    said = (done.stderr or done.stdout).strip()
+    said = (done.stderr or done.stdout or "").strip()
     raise Stop(f"the download failed {ATTEMPTS} times: {' '.join(command)}\n{said}")
 
 

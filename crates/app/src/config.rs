@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use meuse_core::time::Clock;
 
-use crate::compute::memory;
+use crate::compute::{gpus, memory};
 
 /// Less memory than this is no help to a job.
 const SMALLEST_JOB_MIB: usize = 512;
@@ -38,6 +38,8 @@ pub struct AppConfig {
     pub job_memory_mib: usize,
     /// How much memory one job's processes may take in all, in MiB; one that takes more is ended.
     pub job_max_memory_mib: usize,
+    /// How many GPUs trainings of networks compute on; 0: on the processor.
+    pub gpus: usize,
     /// How many predict calls run at once; more wait shortly, then are told when to come back.
     pub predict_permits: usize,
     /// The most rows of one predict call.
@@ -52,7 +54,7 @@ impl AppConfig {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let job_slots = if cores >= 4 { 2 } else { 1 };
         let job_program = job_program.into();
-        let home = home.into();
+        let (home, native) = (home.into(), native.into());
         Self {
             pretrained: home.join("pretrained"),
             home,
@@ -60,7 +62,8 @@ impl AppConfig {
             blobs: None,
             deep_program: job_program.with_file_name("meuse-deep"),
             job_program,
-            native: native.into(),
+            gpus: gpus::usable(&native),
+            native,
             clock: Clock::system(),
             max_upload_bytes: 2 << 30,
             job_slots,

@@ -174,6 +174,9 @@ pub struct TrainSpec {
     /// The word vectors that embeddings of the recipe begin with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub words: Vec<StartingWords>,
+    /// The number of the GPU that the job may use, as CUDA counts those of the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<usize>,
     /// What the job may use.
     pub limits: Limits,
 }

@@ -14,6 +14,8 @@ pub const LIGHTGBM_VERSION: &str = "4.7.0";
 pub const DUCKDB: &str = "libduckdb.so";
 /// The version of DuckDB that Meuse is built for.
 pub const DUCKDB_VERSION: &str = "1.5.6";
+/// The file name of what computes on a GPU for libtorch, in a native folder.
+pub const TORCH_CUDA: &str = "libtorch_cuda.so";
 /// The variable that names the native folder.
 pub const VARIABLE: &str = "MEUSE_NATIVE_DIR";
 

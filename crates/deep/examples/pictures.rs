@@ -103,6 +103,7 @@ fn main() -> anyhow::Result<()> {
             training: Samples { rows: &training, targets: &training.labels },
             validation: None,
             threads: 1,
+            device: meuse_deep::Device::Cpu,
             mix_up: 0.0,
             checkpoint: None,
             checkpoint_steps: 0,

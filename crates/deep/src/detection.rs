@@ -53,16 +53,16 @@ pub(crate) fn loss(graph: &Graph, output: &Tensor, truth: &[Vec<TrueBox>]) -> Te
     let output = output.reshape([count, channels as i64, cells]);
     let scores = output.narrow(1, 0, grid.classes as i64);
     let found = wanted.places.len();
+    let there = |indices: &[i64]| Tensor::from_slice(indices).to_device(output.device());
     let mut quality = Tensor::zeros([count * grid.classes as i64 * cells], (Kind::Float, output.device()));
     let mut of_boxes = Tensor::from(0.0_f32);
     if found > 0 {
         let sides = output.narrow(1, grid.classes as i64, BOX_SIDES as i64).transpose(1, 2);
-        let sides =
-            sides.reshape([count * cells, BOX_SIDES as i64]).index_select(0, &Tensor::from_slice(&wanted.places));
+        let sides = sides.reshape([count * cells, BOX_SIDES as i64]).index_select(0, &there(&wanted.places));
         let (overlap, generalised) = overlaps(&sides, &wanted);
         let at: Vec<i64> =
             wanted.places.iter().zip(&wanted.classes).map(|(place, class)| score_at(grid, *place, *class)).collect();
-        let _ = quality.index_copy_(0, &Tensor::from_slice(&at), &overlap.detach());
+        let _ = quality.index_copy_(0, &there(&at), &overlap.detach());
         of_boxes = (generalised * -1.0 + 1.0).sum(Kind::Float);
     }
     let quality = quality.reshape([count, grid.classes as i64, cells]);
@@ -71,7 +71,7 @@ pub(crate) fn loss(graph: &Graph, output: &Tensor, truth: &[Vec<TrueBox>]) -> Te
         scores.binary_cross_entropy_with_logits(&quality, None::<Tensor>, None::<Tensor>, Reduction::None) * far;
     if !wanted.crowded.is_empty() {
         let mut keep = Tensor::ones([count * grid.classes as i64 * cells], (Kind::Float, output.device()));
-        let _ = keep.index_fill_(0, &Tensor::from_slice(&wanted.crowded), 0.0);
+        let _ = keep.index_fill_(0, &there(&wanted.crowded), 0.0);
         of_scores *= keep.reshape([count, grid.classes as i64, cells]);
     }
     (of_scores.sum(Kind::Float) + of_boxes * BOX_WEIGHT) / (found.max(1) as f64)
@@ -89,8 +89,8 @@ fn score_at(grid: Grid, place: i64, class: i64) -> i64 {
 fn overlaps(sides: &Tensor, wanted: &Wanted) -> (Tensor, Tensor) {
     let count = wanted.places.len() as i64;
     let reach = sides.clamp_max(LARGEST_SIDE).exp() * REACH;
-    let middles = Tensor::from_slice(&wanted.middles).reshape([count, 2]);
-    let truth = Tensor::from_slice(&wanted.edges).reshape([count, 4]);
+    let middles = Tensor::from_slice(&wanted.middles).to_device(sides.device()).reshape([count, 2]);
+    let truth = Tensor::from_slice(&wanted.edges).to_device(sides.device()).reshape([count, 4]);
     let upper_left = &middles - reach.narrow(1, 0, 2);
     let lower_right = &middles + reach.narrow(1, 2, 2);
     let (true_upper_left, true_lower_right) = (truth.narrow(1, 0, 2), truth.narrow(1, 2, 2));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use meuse_core::recipe::network::Graph;
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use crate::Error;
 use crate::crew::{Crew, alone_meanwhile};
@@ -51,17 +51,19 @@ pub(crate) fn for_each_output(
     let batch = batch(graph).min(order.len().div_ceil(threads.max(1))).max(1);
     let plan = Plan { width, batch, epoch: None, threads };
     let answer = |weights: &Weights, stack: &mut Option<Stack>, numbers: &[f32]| {
-        let x = Tensor::from_slice(numbers).reshape([-1, width as i64]);
+        let x = Tensor::from_slice(numbers).to_device(weights.device()).reshape([-1, width as i64]);
         let ahead = stack.as_mut().map(|stack| {
             let answers = Tensor::from_slice(&stack.forward(numbers, width, weights, None));
             (stack.nodes(), pictures(&answers, stack.shape_after()))
         });
         no_grad(|| forward(graph, weights, &x, None, ahead))
     };
-    let members = threads.clamp(1, order.len().div_ceil(plan.batch).max(1));
+    let on_gpu = weights.device() != Device::Cpu;
+    let members = if on_gpu { 1 } else { threads.clamp(1, order.len().div_ceil(plan.batch).max(1)) };
     if members == 1 {
         // One thread computes it, and libtorch has all of them.
-        let mut stack = if threads > 1 && is_much(graph, order.len()) { None } else { Stack::of(graph) };
+        let divided = threads > 1 && is_much(graph, order.len());
+        let mut stack = if divided || on_gpu { None } else { Stack::of(graph) };
         return for_each_batch(rows, &order, plan, |batch| {
             work(batch.rows, &answer(weights, &mut stack, &batch.numbers));
             Ok(())

@@ -2,21 +2,29 @@
 
 use std::cell::RefCell;
 
-use meuse_core::recipe::network::{Activation, Graph, LayerKind, Learns, Node, Padding, Recurrent, Window};
-use tch::{Kind, Tensor};
+use meuse_core::recipe::network::{Activation, Graph, LayerKind, Learns, Node, Padding, Precision, Recurrent, Window};
+use tch::{Device, Kind, Tensor};
 
 use crate::folded::channels_last;
 use crate::initialise::Chance;
 use crate::weights::Weights;
 
-/// The network's output for a batch of rows (rows × width), before its head. Training has a source of chance, for
-/// dropout: one of our own, since libtorch's belongs to the whole process. Where the first layers have been computed,
+/// What training has beside the rows.
+pub(crate) struct Training {
+    /// For dropout: chance of our own, since libtorch's belongs to the whole process. A GPU has its own all the same, which
+    /// is sown from this one before each step.
+    pub(crate) chance: RefCell<Chance>,
+    /// How exact products are.
+    pub(crate) precision: Precision,
+}
+
+/// The network's output for a batch of rows (rows × width), before its head. Where the first layers have been computed,
 /// `ahead` says how many, and what the last of them answers.
 pub(crate) fn forward(
     graph: &Graph,
     weights: &Weights,
     rows: &Tensor,
-    training: Option<&RefCell<Chance>>,
+    training: Option<&Training>,
     ahead: Option<(usize, Tensor)>,
 ) -> Tensor {
     let batch = rows.size()[0];
@@ -55,7 +63,7 @@ pub(crate) fn forward(
         }
         values.push(Some(value));
     }
-    values.pop().flatten().expect("a graph has at least one layer")
+    values.pop().flatten().expect("a graph has at least one layer").to_kind(Kind::Float)
 }
 
 /// For each value the last layer that reads it.
@@ -121,7 +129,7 @@ struct Layer<'a> {
     weights: &'a Weights,
     /// The shape that it reads.
     shape: &'a [usize],
-    training: Option<&'a RefCell<Chance>>,
+    training: Option<&'a Training>,
     /// Whether nobody else reads what it reads, so that it may write over it.
     alone: bool,
     /// What it does to each value in the end.
@@ -140,12 +148,12 @@ impl Layer<'_> {
     fn apply(&self, from: &[&Tensor]) -> Tensor {
         let input = from[0];
         let value = match &self.node.kind {
-            LayerKind::Dense(_) => input.linear(self.own("weight"), self.maybe("bias")),
+            LayerKind::Dense(_) => self.linear(input, "weight", "bias"),
             LayerKind::Conv1d(conv) => {
                 let (steps, kernel, stride) = (self.shape[0], conv.kernel as usize, conv.stride as usize);
                 let padded = pad(&input.transpose(1, 2), &[window(steps, kernel, stride, conv.padding)]);
-                let (weight, bias) = (self.own("weight"), self.maybe("bias"));
-                padded.conv1d(weight, bias, stride as i64, 0, 1, 1).transpose(1, 2)
+                let (weight, bias) = (self.short(self.own("weight")), self.maybe("bias").map(|bias| self.short(bias)));
+                self.short(&padded).conv1d(&weight, bias, stride as i64, 0, 1, 1).transpose(1, 2)
             }
             LayerKind::Conv2d(conv) => {
                 self.conv2d(input, conv.kernel.sides(), conv.stride.sides(), conv.padding, i64::from(conv.groups))
@@ -183,9 +191,9 @@ impl Layer<'_> {
                 let drop = |value: Tensor| self.dropout(value, layer.dropout);
                 let attended = drop(self.attention(input, "attention.", i64::from(layer.heads)));
                 let middle = self.layer_norm(&(input + attended), "norm_1.", 1e-5);
-                let wide = middle.linear(self.own("dense_1.weight"), self.maybe("dense_1.bias"));
+                let wide = self.linear(&middle, "dense_1.weight", "dense_1.bias");
                 let wide = activate(wide, layer.activation);
-                let narrow = drop(wide.linear(self.own("dense_2.weight"), self.maybe("dense_2.bias")));
+                let narrow = drop(self.linear(&wide, "dense_2.weight", "dense_2.bias"));
                 self.layer_norm(&(middle + narrow), "norm_2.", 1e-5)
             }
             LayerKind::Add => from[1..].iter().fold(input.shallow_clone(), |sum, other| sum + *other),
@@ -201,10 +209,26 @@ impl Layer<'_> {
         activate(value, self.activation)
     }
 
+    /// The numbers as products take them.
+    fn short(&self, value: &Tensor) -> Tensor {
+        match self.training.map(|training| training.precision) {
+            Some(Precision::Mixed) => value.to_kind(Kind::BFloat16),
+            _ => value.shallow_clone(),
+        }
+    }
+
+    fn linear(&self, input: &Tensor, weight: &str, bias: &str) -> Tensor {
+        let bias = self.maybe(bias).map(|bias| self.short(bias));
+        self.short(input).linear(&self.short(self.own(weight)), bias)
+    }
+
     /// Sets values to zero by chance; the others grow so that the mean stays.
     fn dropout(&self, value: Tensor, rate: f64) -> Tensor {
-        let Some(chance) = self.training.filter(|_| rate > 0.0) else { return value };
-        let mask = chance.borrow_mut().mask(value.numel(), rate);
+        let Some(training) = self.training.filter(|_| rate > 0.0) else { return value };
+        if value.device() != Device::Cpu {
+            return value.dropout(rate, true);
+        }
+        let mask = training.chance.borrow_mut().mask(value.numel(), rate);
         &value * Tensor::from_slice(&mask).reshape(value.size())
     }
 
@@ -234,6 +258,8 @@ impl Layer<'_> {
             Some((weight, bias)) => (weight, Some(bias)),
             None => (self.own("weight"), self.maybe("bias")),
         };
+        let (weight, bias) = (&self.short(weight), bias.map(|bias| self.short(bias)));
+        let input = &self.short(input);
         let even = windows.iter().all(|window| window.before == window.after);
         if even {
             let around = [windows[0].before as i64, windows[1].before as i64];
@@ -269,6 +295,7 @@ impl Layer<'_> {
         if self.weights.folded().has_norm(&self.node.name) {
             return input.shallow_clone();
         }
+        let input = &input.to_kind(Kind::Float);
         let (weight, bias) = (Some(self.own("weight")), Some(self.own("bias")));
         let (mean, variance) = (Some(self.own("running_mean")), Some(self.own("running_var")));
         // One number has no variance: a last batch of one row is left to the running statistics.
@@ -282,7 +309,7 @@ impl Layer<'_> {
     fn layer_norm(&self, input: &Tensor, part: &str, epsilon: f64) -> Tensor {
         let weight = self.own(&format!("{part}weight"));
         let bias = self.own(&format!("{part}bias"));
-        input.layer_norm(weight.size(), Some(weight), Some(bias), epsilon, true)
+        input.to_kind(Kind::Float).layer_norm(weight.size(), Some(weight), Some(bias), epsilon, true)
     }
 
     fn recurrent(&self, input: &Tensor, layer: &Recurrent, long: bool) -> Tensor {
@@ -294,6 +321,7 @@ impl Layer<'_> {
                 parameters.push(self.own(&format!("{part}_l0{direction}")));
             }
         }
+        let input = &input.to_kind(Kind::Float);
         let batch = input.size()[0];
         let zeros = Tensor::zeros([directions, batch, i64::from(layer.units)], (Kind::Float, input.device()));
         let (states, last) = if long {
@@ -319,15 +347,17 @@ impl Layer<'_> {
     }
 
     fn attention(&self, input: &Tensor, part: &str, heads: i64) -> Tensor {
-        let own = |name: &str| self.own(&format!("{part}{name}"));
+        let linear = |value: &Tensor, weight: &str, bias: &str| {
+            self.linear(value, &format!("{part}{weight}"), &format!("{part}{bias}"))
+        };
         let (batch, steps, width) = (input.size()[0], self.shape[0] as i64, self.shape[1] as i64);
-        let joint = input.linear(own("in_proj_weight"), Some(own("in_proj_bias")));
+        let joint = linear(input, "in_proj_weight", "in_proj_bias");
         let parts = joint.reshape([batch, steps, 3, heads, width / heads]).permute([2, 0, 3, 1, 4]);
         let (queries, keys, values) = (parts.get(0), parts.get(1), parts.get(2));
         let none: Option<&Tensor> = None;
         let attended = Tensor::scaled_dot_product_attention(&queries, &keys, &values, none, 0.0, false, None, false);
         let together = attended.transpose(1, 2).reshape([batch, steps, width]);
-        together.linear(own("out_proj.weight"), Some(own("out_proj.bias")))
+        linear(&together, "out_proj.weight", "out_proj.bias")
     }
 }
 

@@ -77,6 +77,11 @@ impl Chance {
         }
     }
 
+    /// A seed for another source of chance.
+    pub(crate) fn seed(&mut self) -> i64 {
+        self.generator.next_u64().cast_signed()
+    }
+
     /// Zeros by chance, and between them 1 / (1 − rate).
     pub(crate) fn mask(&mut self, count: usize, rate: f64) -> Vec<f32> {
         let dropped = (rate * f64::from(u32::MAX)) as u32;

@@ -10,7 +10,8 @@ use meuse_core::job::StartingWords;
 use meuse_core::recipe::network::{Graph, Network};
 use meuse_core::table::Matrix;
 use meuse_deep::{
-    Fit, LIBTORCH_VERSION, Samples, Scale, Weights, checkpoint, fingerprint, fit, onnx, outputs, pretrained, words,
+    Device, Fit, LIBTORCH_VERSION, Samples, Scale, Weights, checkpoint, fingerprint, fit, onnx, outputs, pretrained,
+    words,
 };
 use meuse_train::{Error, Learnt, Model, NetworkContext, NetworkLearner, NetworkModel, Watch};
 
@@ -22,6 +23,8 @@ const MARGIN: u64 = 64 << 20;
 /// Learns networks, and keeps checkpoints in a folder.
 pub(crate) struct Learner<'a> {
     pub(crate) folder: &'a Path,
+    /// What computes.
+    pub(crate) device: Device,
     /// Where files of pretrained weights are.
     pub(crate) pretrained: &'a Path,
     /// Word vectors that embeddings begin with.
@@ -37,7 +40,10 @@ impl NetworkLearner for Learner<'_> {
             let first = problems.into_iter().next().unwrap_or_else(nothing_said);
             Error::input(&format!("algorithm.{}", first.field), first.message, first.hint)
         })?;
-        enough_memory(network, &graph)?;
+        match self.device {
+            Device::Cpu => enough_memory(network, &graph)?,
+            gpu => enough_memory_of(gpu, network, &graph)?,
+        }
         for line in graph.summary(network).lines() {
             context.watch.log(Level::Info, line);
         }
@@ -64,6 +70,7 @@ impl NetworkLearner for Learner<'_> {
                 .zip(validation_y.as_ref())
                 .map(|(sample, y)| Samples { rows: sample.rows, targets: y }),
             threads: context.threads,
+            device: self.device,
             mix_up: context.mix_up,
             checkpoint: None,
             checkpoint_steps: STEPS,
@@ -73,7 +80,8 @@ impl NetworkLearner for Learner<'_> {
         let file = self.folder.join(format!("{}.{}", &fingerprint(&wanted)[..16], checkpoint::FILE));
         wanted.checkpoint = Some(&file);
         let fitted = fit(&wanted).map_err(of_deep)?;
-        let notes = [begun, vec![format!("{} epochs of training", fitted.epochs)], fitted.notes].concat();
+        let place = if self.device == Device::Cpu { "" } else { ", computed on a GPU" };
+        let notes = [begun, vec![format!("{} epochs of training{place}", fitted.epochs)], fitted.notes].concat();
         let model = LearntNetwork { graph, weights: fitted.weights, scale, threads: context.threads };
         Ok(Learnt {
             model: Model::Network(Box::new(model)),
@@ -132,6 +140,14 @@ fn enough_memory(network: &Network, graph: &Graph) -> Result<(), Error> {
     let Some(free) = free.filter(|free| needed + MARGIN > *free) else { return Ok(()) };
     let message = format!("the training needs about {} MiB of memory, and {} MiB are free", needed >> 20, free >> 20);
     Err(Error::input("algorithm.batch_size", message, "use a smaller batch_size, fewer units, or another machine"))
+}
+
+/// The same for the memory of a GPU: what is needed is asked for once, and given back.
+fn enough_memory_of(gpu: Device, network: &Network, graph: &Graph) -> Result<(), Error> {
+    let needed = graph.estimated_memory(network);
+    let Err(refused) = meuse_deep::gpu::try_memory(gpu, needed) else { return Ok(()) };
+    let message = format!("the training needs about {} MiB of the GPU's memory: {refused}", needed >> 20);
+    Err(Error::input("algorithm.batch_size", message, "use a smaller batch_size, fewer units, or device = \"cpu\""))
 }
 
 fn of_deep(error: meuse_deep::Error) -> Error {

@@ -4,12 +4,12 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use meuse_core::recipe::network::{Graph, LayerKind, Learns, Loss};
+use meuse_core::recipe::network::{Graph, LayerKind, Learns, Loss, Precision};
 use meuse_prep::boxes::TrueBox;
-use tch::{Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::detection;
-use crate::forward::forward;
+use crate::forward::{Training, forward};
 use crate::initialise::Chance;
 use crate::optimizer::joined;
 use crate::stack::Stack;
@@ -25,6 +25,8 @@ pub(crate) struct Lesson<'a> {
     pub(crate) loss: Loss,
     pub(crate) class_weights: Option<Tensor>,
     pub(crate) label_smoothing: f64,
+    /// How exact products are.
+    pub(crate) precision: Precision,
     /// The convolutions that the network begins with, where they are not libtorch's.
     pub(crate) stack: Option<Stack>,
 }
@@ -44,14 +46,19 @@ pub(crate) struct Share {
 impl Lesson<'_> {
     /// The share's part of the loss, and its gradient by all that is trained.
     pub(crate) fn learn(&mut self, share: Share) -> (f64, Tensor) {
-        let chance = RefCell::new(share.chance);
+        let mut chance = share.chance;
+        if self.weights.device() != Device::Cpu {
+            tch::manual_seed(chance.seed());
+        }
+        let training = Training { chance: RefCell::new(chance), precision: self.precision };
         let ahead = self.stack.as_mut().map(|stack| {
             let rows = numbers_of(&share.x);
-            let answers = stack.forward(&rows, self.graph.width(), &self.weights, Some(&mut chance.borrow_mut()));
+            let answers =
+                stack.forward(&rows, self.graph.width(), &self.weights, Some(&mut training.chance.borrow_mut()));
             (stack.nodes(), Tensor::from_slice(&answers).set_requires_grad(true), stack.shape_after())
         });
         let begun = ahead.as_ref().map(|(nodes, answers, shape)| (*nodes, pictures(answers, *shape)));
-        let output = forward(self.graph, &self.weights, &share.x, Some(&chance), begun);
+        let output = forward(self.graph, &self.weights, &share.x, Some(&training), begun);
         let part = |(targets, counts): &(Vec<f32>, f64)| {
             loss(self.loss, &output, targets, self.class_weights.as_ref(), self.label_smoothing) * *counts
         };
@@ -132,7 +139,7 @@ pub(crate) fn weight_of(kind: Loss, targets: &[f32], class_weights: Option<&[f32
 
 /// The mean loss of rows.
 pub(crate) fn loss(loss: Loss, output: &Tensor, targets: &[f32], weights: Option<&Tensor>, smoothing: f64) -> Tensor {
-    let targets = Tensor::from_slice(targets);
+    let targets = Tensor::from_slice(targets).to_device(output.device());
     match loss {
         Loss::CrossEntropy => {
             let classes = targets.to_kind(Kind::Int64);

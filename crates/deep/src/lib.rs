@@ -14,6 +14,7 @@ mod error;
 mod evaluation;
 mod folded;
 mod forward;
+pub mod gpu;
 mod initialise;
 mod lesson;
 mod loader;
@@ -37,6 +38,9 @@ pub use weights::Weights;
 
 /// The version of libtorch that this crate is linked with.
 pub const LIBTORCH_VERSION: &str = "2.13.0";
+
+/// What computes a training.
+pub use tch::Device;
 
 /// Threads that libtorch computes with for the thread that says so, and for those that come to it later and say nothing.
 pub fn set_threads(threads: usize) {

@@ -10,14 +10,21 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use meuse_child::{Ended, EventLog};
-use meuse_core::events::Failure;
+use meuse_core::events::{EventKind, Failure, Level};
 use meuse_core::job::{JobSpec, TrainSpec};
-use meuse_deep::checkpoint;
+use meuse_core::recipe::{Algorithm, network as recipe};
+use meuse_deep::{Device, checkpoint, gpu};
 
 use crate::learner::{Learner, Told};
 
 fn main() -> ExitCode {
-    meuse_child::main("meuse-deep", || Ok(format!("libtorch {}", meuse_deep::LIBTORCH_VERSION)), perform)
+    meuse_child::main("meuse-deep", || Ok(versions()), perform)
+}
+
+/// libtorch, and how many GPUs it finds where it could compute on some.
+fn versions() -> String {
+    let gpus = gpu::count().map(|count| format!(", {count} GPU{}", if count == 1 { "" } else { "s" }));
+    format!("libtorch {}{}", meuse_deep::LIBTORCH_VERSION, gpus.unwrap_or_default())
 }
 
 fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {
@@ -32,9 +39,11 @@ fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Resul
     spec.media = spec.media.map(|media| media.within(folder));
     spec.native = folder.join(&spec.native);
     spec.words = spec.words.iter().map(|words| words.within(folder)).collect();
+    // First of all: libtorch looks for a GPU once, at the first call that asks.
+    let device = device(&spec, events)?;
     meuse_deep::set_threads(spec.limits.threads.max(1));
     take_over(folder);
-    train(folder, &spec, out, events)
+    train(folder, &spec, device, out, events)
 }
 
 /// Takes over the checkpoints of the attempt before this one, whose folder stands beside ours under the same name with
@@ -58,16 +67,33 @@ fn take_over(folder: &Path) -> Option<()> {
     Some(())
 }
 
-fn train(folder: &Path, spec: &TrainSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {
+fn train(folder: &Path, spec: &TrainSpec, device: Device, out: &Path, events: &EventLog) -> Result<(), Ended> {
     events.progress("read data", 0, 0);
     let table = meuse_data::read_table(&spec.data, &spec.schema, spec.media.as_ref(), spec.limits).map_err(of_data)?;
     events.progress("read data", table.rows as u64, table.rows as u64);
-    let learner = Learner { folder, pretrained: &spec.pretrained, words: &spec.words };
+    let learner = Learner { folder, device, pretrained: &spec.pretrained, words: &spec.words };
     let trained = meuse_train::train_with(spec, &table, &Told(events), out, Some(&learner));
     trained.map_err(|error| match error.failure() {
         Some(failure) => Ended::Failed(failure),
         None => Ended::Crashed(error.into()),
     })
+}
+
+/// What computes: the GPU that the server has given, where it can be used.
+fn device(spec: &TrainSpec, events: &EventLog) -> Result<Device, Ended> {
+    let Some(number) = spec.gpu else { return Ok(Device::Cpu) };
+    let Err(reason) = gpu::count() else {
+        events.tell(EventKind::Log { level: Level::Info, message: format!("computes on GPU {number}") });
+        // The only one that the server lets this process see.
+        return Ok(Device::Cuda(0));
+    };
+    let message = format!("GPU {number} cannot be used: {reason}");
+    if matches!(&spec.recipe.algorithm, Algorithm::Network(network) if network.device == recipe::Device::Gpu) {
+        let hint = "remove `device`, and the processor computes; `meuse doctor` shows what is there";
+        return Err(Ended::Failed(Failure { field: "algorithm.device".into(), message, hint: hint.into() }));
+    }
+    events.tell(EventKind::Log { level: Level::Warning, message: format!("{message}; the processor computes") });
+    Ok(Device::Cpu)
 }
 
 fn of_data(error: meuse_data::Error) -> Ended {

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use meuse_core::recipe::network::Optimizer as Rule;
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 /// Numbers that a step changes before it goes to the next ones: with what is remembered of them they stay in a core's
 /// cache from one call to the next.
@@ -26,8 +26,9 @@ impl Optimizer {
     }
 
     /// As it was after `steps`.
-    pub(crate) fn resumed(rule: Rule, steps: u64, states: &[Vec<f32>]) -> Self {
-        Self { rule, states: states.iter().map(|state| Tensor::from_slice(state)).collect(), steps }
+    pub(crate) fn resumed(rule: Rule, steps: u64, states: &[Vec<f32>], device: Device) -> Self {
+        let states = states.iter().map(|state| Tensor::from_slice(state).to_device(device)).collect();
+        Self { rule, states, steps }
     }
 
     pub(crate) fn states(&self) -> &[Tensor] {
@@ -82,9 +83,10 @@ impl Step {
         });
     }
 
-    /// Makes the step for some of the numbers; where libtorch has several threads, it divides them itself.
+    /// Makes the step for some of the numbers; a GPU, and a libtorch of several threads, divide them themselves.
     pub(crate) fn make(&self, range: Range<usize>) {
-        let at_once = if tch::get_num_threads() > 1 { range.len().max(1) } else { AT_ONCE };
+        let divides = self.weights.device() != Device::Cpu || tch::get_num_threads() > 1;
+        let at_once = if divides { range.len().max(1) } else { AT_ONCE };
         for begin in range.clone().step_by(at_once) {
             let count = at_once.min(range.end - begin) as i64;
             let part = |tensor: &Tensor| tensor.narrow(0, begin as i64, count);

@@ -10,12 +10,12 @@ use std::path::Path;
 
 use meuse_core::events::Level;
 use meuse_core::recipe::ClassWeight;
-use meuse_core::recipe::network::{Graph, Loss, Network};
+use meuse_core::recipe::network::{Graph, Loss, Network, Precision};
 use meuse_prep::boxes::TrueBox;
 use meuse_prep::image::mix_up_weight;
 use meuse_train::Watch;
 use sha2::{Digest, Sha256};
-use tch::{Tensor, no_grad};
+use tch::{Device, Tensor, no_grad};
 
 use crate::checkpoint::{Checkpoint, State};
 use crate::crew::{Crew, alone_meanwhile};
@@ -53,6 +53,8 @@ pub struct Fit<'a> {
     pub validation: Option<Samples<'a>>,
     /// Threads that compute; as many, within bounds, make batches. The same number gives the same weights.
     pub threads: usize,
+    /// What computes it. On a GPU `threads` only make batches, and the weights are not the same to the bit each time.
+    pub device: Device,
     /// The parameter of the beta law by which rows of a batch and their classes are mixed (H. Zhang and others, mixup,
     /// 2018); 0: they are not. Only with [`Loss::CrossEntropy`].
     pub mix_up: f64,
@@ -119,7 +121,8 @@ impl<'a> Run<'a> {
         }
         let none = HashMap::new();
         let weights = Weights::starting(fit.graph, fit.seed, fit.start.unwrap_or(&none))
-            .map_err(|reason| Error::input("algorithm.layers", reason, "use weights of this very architecture"))?;
+            .map_err(|reason| Error::input("algorithm.layers", reason, "use weights of this very architecture"))?
+            .moved(fit.graph, fit.device);
         let optimizer = Optimizer::new(fit.network.optimizer, &weights.flat());
         let mut run = Self {
             fit,
@@ -156,10 +159,10 @@ impl<'a> Run<'a> {
         });
         match read {
             Ok((weights, checkpoint)) => {
-                self.weights = weights;
+                self.weights = weights.moved(self.graph_of(&checkpoint.state), self.fit.device);
                 self.state = checkpoint.state;
                 let steps = self.state.step - self.state.tuned_since.unwrap_or(0).min(self.state.step);
-                self.optimizer = Optimizer::resumed(self.rule(), steps, &checkpoint.optimizer);
+                self.optimizer = Optimizer::resumed(self.rule(), steps, &checkpoint.optimizer, self.fit.device);
                 self.best = checkpoint.best;
                 self.kept = Some(self.state.step);
                 let note = format!("goes on from the checkpoint of step {}", self.state.step);
@@ -229,7 +232,8 @@ impl<'a> Run<'a> {
         self.state.waited = 0;
         let values = self.weights.values().into_iter().map(|(name, _, values)| (name, values)).collect();
         self.weights = Weights::from_values(self.graph_of(&self.state), &values)
-            .map_err(|reason| Error::input("algorithm.layers", reason, "remove `fine_tuning`"))?;
+            .map_err(|reason| Error::input("algorithm.layers", reason, "remove `fine_tuning`"))?
+            .moved(self.graph_of(&self.state), self.fit.device);
         self.optimizer = Optimizer::new(self.rule(), &self.weights.flat());
         let note = format!("fine-tuning begins after epoch {}", self.epoch());
         self.fit.watch.log(Level::Info, &note);
@@ -259,16 +263,22 @@ impl<'a> Run<'a> {
         let done = (self.state.step % self.steps_per_epoch) as usize * batch;
         let plan = Plan { width: fit.graph.width(), batch, epoch: Some(epoch), threads: fit.threads };
         let graph = self.graph_of(&self.state).clone();
+        let precision = fit.network.precision;
+        let has_stack = fit.device == Device::Cpu && precision == Precision::Float32;
         let lesson = |weights| Lesson {
             graph: &graph,
             weights,
             loss: fit.loss,
-            class_weights: self.class_weights.as_deref().map(Tensor::from_slice),
+            class_weights: self
+                .class_weights
+                .as_deref()
+                .map(|weights| Tensor::from_slice(weights).to_device(fit.device)),
             label_smoothing: fit.network.label_smoothing,
-            stack: stack_for(&graph, fit.loss, batch, fit.threads),
+            precision,
+            stack: if has_stack { stack_for(&graph, fit.loss, batch, fit.threads) } else { None },
         };
-        let mut lessons: Vec<Lesson> =
-            (0..shares(&graph, fit.loss, batch, fit.threads)).map(|_| lesson(self.weights.twin())).collect();
+        let shares = if fit.device == Device::Cpu { shares(&graph, fit.loss, batch, fit.threads) } else { 1 };
+        let mut lessons: Vec<Lesson> = (0..shares).map(|_| lesson(self.weights.twin())).collect();
         if let [lesson] = lessons.as_mut_slice() {
             for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
                 let shares = self.shares_of(&batch, 1)?;
@@ -322,7 +332,7 @@ impl<'a> Run<'a> {
             return Err(Error::Cancelled);
         }
         let (rows, width, epoch) = (batch.rows.len(), fit.graph.width() as i64, self.epoch());
-        let mut x = Tensor::from_slice(&batch.numbers).reshape([rows as i64, width]);
+        let mut x = Tensor::from_slice(&batch.numbers).to_device(fit.device).reshape([rows as i64, width]);
         // Each row is mixed with the one before it; orders are chance already.
         let mixed = (fit.mix_up > 0.0 && fit.loss == Loss::CrossEntropy)
             .then(|| mix_up_weight(fit.mix_up, fit.seed, epoch, self.state.step));

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use meuse_core::recipe::network::{Graph, Parameter};
-use tch::{Kind, Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::Error;
 use crate::folded::Folded;
@@ -26,7 +26,7 @@ impl Weights {
     /// As the graph says that they begin, by the seed.
     pub fn new(graph: &Graph, seed: u64) -> Self {
         let values = |number: usize, parameter: &Parameter| initialise::values(parameter, number, seed);
-        Self::build(graph, values)
+        Self::build(graph, Device::Cpu, values)
     }
 
     /// As the graph says that they begin, by the seed, but for those that are given by name, as
@@ -49,7 +49,7 @@ impl Weights {
             let stray = start.keys().find(|name| !known(name)).map_or("", String::as_str);
             return Err(format!("the network has no parameter `{stray}` to begin with numbers"));
         }
-        Ok(Self::build(graph, |number, parameter| match start.get(&parameter.name) {
+        Ok(Self::build(graph, Device::Cpu, |number, parameter| match start.get(&parameter.name) {
             Some(values) => values.clone(),
             None => initialise::values(parameter, number, seed),
         }))
@@ -70,10 +70,25 @@ impl Weights {
                 Some(_) => {}
             }
         }
-        Ok(Self::build(graph, |_, parameter| values.get(&parameter.name).cloned().unwrap_or_default()))
+        Ok(Self::build(graph, Device::Cpu, |_, parameter| values.get(&parameter.name).cloned().unwrap_or_default()))
     }
 
-    fn build(graph: &Graph, values: impl Fn(usize, &Parameter) -> Vec<f32>) -> Self {
+    /// The same numbers where this device computes with them.
+    #[must_use]
+    pub fn moved(self, graph: &Graph, device: Device) -> Self {
+        if self.device() == device {
+            return self;
+        }
+        let values: Vec<Vec<f32>> = self.values().into_iter().map(|(_, _, values)| values).collect();
+        Self::build(graph, device, |number, _| values[number].clone())
+    }
+
+    /// What computes with them.
+    pub fn device(&self) -> Device {
+        self.flat.device()
+    }
+
+    fn build(graph: &Graph, device: Device, values: impl Fn(usize, &Parameter) -> Vec<f32>) -> Self {
         let parameters: Vec<Parameter> = graph.parameters().cloned().collect();
         let mut together = Vec::with_capacity(graph.trained());
         let mut fixed = HashMap::new();
@@ -85,14 +100,14 @@ impl Weights {
                 fixed.insert(number, values);
             }
         }
-        let flat = Tensor::from_slice(&together);
+        let flat = Tensor::from_slice(&together).to_device(device);
         let mut offset = 0;
         let mut tensors = Vec::with_capacity(parameters.len());
         let mut trained = Vec::new();
         for (number, parameter) in parameters.iter().enumerate() {
             let shape: Vec<i64> = parameter.shape.iter().map(|side| *side as i64).collect();
             if let Some(values) = fixed.get(&number) {
-                tensors.push(Tensor::from_slice(values).reshape(&shape));
+                tensors.push(Tensor::from_slice(values).to_device(device).reshape(&shape));
                 continue;
             }
             let count = parameter.count() as i64;
@@ -178,7 +193,7 @@ impl Weights {
 
 /// The numbers of a tensor, row after row.
 pub(crate) fn numbers_of(tensor: &Tensor) -> Vec<f32> {
-    let tensor = tensor.detach().to_kind(Kind::Float).contiguous();
+    let tensor = tensor.detach().to_device(Device::Cpu).to_kind(Kind::Float).contiguous();
     let count = tensor.numel();
     let mut numbers = vec![0.0_f32; count];
     tensor.copy_data(&mut numbers, count);

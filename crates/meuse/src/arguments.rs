@@ -54,6 +54,13 @@ pub(crate) enum Command {
     /// Tell which native libraries are present, in which version, and what to do about those that are not.
     #[command(after_help = "Example:\n  meuse doctor")]
     Doctor,
+    /// Fetch native libraries into the folder `lib` beside this program; each is verified by its hash before it is used.
+    ///
+    /// Without a word: what every server needs. It asks PyPI and npm by their ordinary clients, so Python 3.11 with pip and
+    /// npm must be there. In a checkout, scripts/setup does it.
+    #[command(after_help = "Examples:\n  meuse setup\n  meuse setup deep   (what trains networks; with CUDA where \
+        there is a GPU)")]
+    Setup(Setup),
     /// Remember a server's address and an API key, read from standard input.
     #[command(after_help = "Example:\n  meuse login http://127.0.0.1:8080 < admin.key")]
     Login {
@@ -136,6 +143,27 @@ pub(crate) enum Command {
     /// Configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+}
+
+/// What `setup` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Setup {
+    /// What more than every server needs.
+    #[arg(value_enum)]
+    pub(crate) what: Option<Libraries>,
+    /// `deep`, with CUDA also where no GPU is seen now: 2.3 GB to fetch.
+    #[arg(long)]
+    pub(crate) gpu: bool,
+    /// The folder whose `lib` it is.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// Native libraries that not everybody needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Libraries {
+    /// libtorch, which `meuse-deep` trains networks with: 540 MB to fetch.
+    Deep,
 }
 
 /// What `backup` is told.

@@ -16,7 +16,7 @@ use crate::output;
 struct Setting(&'static str, &'static str, &'static str, &'static str);
 
 /// All settings. An empty default means "none" or "chosen at the start".
-const SETTINGS: [Setting; 24] = [
+const SETTINGS: [Setting; 25] = [
     Setting("server", "home", "./meuse-home", "the folder that holds everything"),
     Setting("server", "listen", "127.0.0.1:8080", "address and port; port 0 takes a free one"),
     Setting("server", "admin_key_file", "", "where the first start writes the admin key"),
@@ -38,6 +38,12 @@ const SETTINGS: [Setting; 24] = [
     Setting("compute", "threads", "", "threads of one job; none: the cores divided by the slots"),
     Setting("compute", "memory_mib", "2048", "memory of one job's DuckDB"),
     Setting("compute", "max_memory_mib", "", "all memory of one job; none: ¾ of the machine's, shared by the jobs"),
+    Setting(
+        "compute",
+        "gpus",
+        "",
+        "GPUs that networks are trained on, 0 for none of them; none given: all that are there",
+    ),
     Setting("compute", "pretrained", "", "folder of pretrained weights; none: `pretrained` in the home"),
     Setting("log", "format", "text", "text or json"),
     Setting("log", "level", "info", "error, warn, info, debug or trace"),
@@ -119,10 +125,21 @@ impl Config {
 
     /// A whole number from 1; `None` when the setting is empty.
     pub(crate) fn number(&self, section: &'static str, key: &'static str) -> anyhow::Result<Option<usize>> {
+        self.whole_number(section, key, 1)
+    }
+
+    /// A whole number from 0; `None` when the setting is empty.
+    pub(crate) fn count(&self, section: &'static str, key: &'static str) -> anyhow::Result<Option<usize>> {
+        self.whole_number(section, key, 0)
+    }
+
+    fn whole_number(&self, section: &'static str, key: &'static str, least: usize) -> anyhow::Result<Option<usize>> {
         let Some(text) = self.text(section, key) else { return Ok(None) };
-        let number = text.parse().ok().filter(|number| *number >= 1);
+        let number = text.parse().ok().filter(|number| *number >= least);
         let from = self.0.get(&(section, key)).map_or("", |value| value.from.as_str());
-        number.map(Some).with_context(|| format!("{from}: {section}.{key} is `{text}`; write a whole number from 1"))
+        number
+            .map(Some)
+            .with_context(|| format!("{from}: {section}.{key} is `{text}`; write a whole number from {least}"))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The binary `meuse`: command line, configuration, wiring.
 //!
-//! Every command is an HTTP client of a server, except `serve`, `doctor`, `config show`, `recipe schema`, `restore`,
+//! Every command is an HTTP client of a server, except `serve`, `doctor`, `setup`, `config show`, `recipe schema`, `restore`,
 //! `backup --home` and `audit verify --home`. Answers go to standard output, everything else to standard error.
 
 mod arguments;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use meuse_app::compute::gpus;
 use meuse_app::{App, AppConfig};
 use meuse_core::api::AuditVerification;
 use meuse_core::native;
@@ -51,6 +52,9 @@ async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()>
         }
         _ => anyhow::anyhow!("cannot listen on {listen}: {error}"),
     })?;
+    if gpus::present() > 0 && !gpus::has_libraries(&settings.native) {
+        tracing::warn!("this machine has a GPU, and not the libraries that compute on it: run scripts/setup --gpu");
+    }
     let home = settings.home.clone();
     let key_file = config.text("server", "admin_key_file").map(Path::new);
     // Heard from here on, so that whoever reads the address can ask for an orderly stop.
@@ -97,6 +101,7 @@ fn app_config(config: &Config) -> anyhow::Result<AppConfig> {
     settings.job_threads = number("compute", "threads")?.unwrap_or((cores / settings.job_slots).max(1));
     settings.job_memory_mib = number("compute", "memory_mib")?.unwrap_or(settings.job_memory_mib);
     settings.job_max_memory_mib = number("compute", "max_memory_mib")?.unwrap_or(settings.job_max_memory_mib);
+    settings.gpus = config.count("compute", "gpus")?.unwrap_or(settings.gpus);
     if let Some(folder) = config.text("compute", "pretrained") {
         settings.pretrained = folder.into();
     }

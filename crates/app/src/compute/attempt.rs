@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use meuse_core::api::Progress;
 use meuse_core::events::{EventKind, FILE, Failure};
+use meuse_core::recipe::network::Device;
 use meuse_store::records::jobs::{self, JobRow, Lease};
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
@@ -19,6 +20,7 @@ use super::executor::local::{self, CannotStart, Order};
 use super::executor::memory;
 use super::executor::process::{self, Child, Ended, Process, signal_name};
 use super::finish::{self, Outcome};
+use super::gpus::Taken;
 use super::handed;
 use super::tail::{Look, Tail};
 use super::task::Task;
@@ -93,9 +95,10 @@ impl Attempt<'_> {
         if self.job.cancel_requested && how == Begin::Fresh {
             return Some(Outcome::Cancelled);
         }
+        let mut gpu = None;
         let mut child = match how {
             Begin::Adopt => Process::find(&self.folder).map(Child::Adopted),
-            Begin::Fresh => match self.keeping(self.start()).await {
+            Begin::Fresh => match self.keeping(self.start(&mut gpu)).await {
                 Ok(child) => Some(child),
                 Err(CannotStart::Never(failure)) => return Some(Outcome::Failed(failure)),
                 Err(CannotStart::Now(reason)) => return Some(Outcome::Crashed(reason)),
@@ -152,9 +155,12 @@ impl Attempt<'_> {
         }
     }
 
-    async fn start(&self) -> Result<Child, CannotStart> {
+    /// Starts the child; one that may compute on a GPU has that one for as long as it is kept in `gpu`.
+    async fn start(&self, gpu: &mut Option<Taken>) -> Result<Child, CannotStart> {
         let task = Task::from_json(&self.job.task).map_err(|error| CannotStart::Now(error.to_string()))?;
-        let order = Order { task: &task, by: &self.job.created_by };
+        *gpu = local::device(&task).filter(|device| *device != Device::Cpu).and_then(|_| self.app.compute.gpus.take());
+        let gpu = gpu.as_ref().map(|taken| taken.number);
+        let order = Order { task: &task, by: &self.job.created_by, gpu };
         local::start(&self.app.config, &self.app.store.blobs, &self.folder, &order).await
     }
 
@@ -325,7 +331,7 @@ impl Attempt<'_> {
 
     fn cannot_begin(&self) -> Failure {
         let words = local::last_words(&self.folder, 1);
-        let learns_network = Task::from_json(&self.job.task).is_ok_and(|task| local::learns_network(&task));
+        let learns_network = Task::from_json(&self.job.task).is_ok_and(|task| local::device(&task).is_some());
         let (program, hint) = if learns_network {
             let hint = "libtorch is missing, or is not the one that it was built with: run scripts/setup --deep, then \
                         `meuse doctor`";

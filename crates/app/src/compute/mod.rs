@@ -6,6 +6,7 @@ mod attempt;
 mod events;
 mod executor;
 mod finish;
+pub mod gpus;
 mod handed;
 pub(crate) mod kept;
 mod outputs;
@@ -55,6 +56,7 @@ pub(crate) struct Compute {
     owner: String,
     data_slots: Arc<Semaphore>,
     training_slots: Arc<Semaphore>,
+    gpus: gpus::Gpus,
     /// Wakes the scheduler.
     wake: Notify,
     /// Moves whenever a job has changed its state.
@@ -70,6 +72,7 @@ impl Compute {
             owner: home.name().to_owned(),
             data_slots: Arc::new(Semaphore::new(1)),
             training_slots: Arc::new(Semaphore::new(config.job_slots.max(1))),
+            gpus: gpus::Gpus::new(config.gpus),
             wake: Notify::new(),
             changed: watch::Sender::new(0),
             attempts: Mutex::default(),

@@ -9,6 +9,7 @@ mod learning;
 #[path = "../../../../tests/fuzz/mutate.rs"]
 #[allow(dead_code)]
 mod mutate;
+mod precision;
 mod published;
 mod resume;
 mod sharing;

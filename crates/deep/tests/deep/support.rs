@@ -8,7 +8,7 @@ use meuse_core::events::Level;
 use meuse_core::native;
 use meuse_core::recipe::network::{Graph, Loss, Network, NetworkInput};
 use meuse_core::table::Matrix;
-use meuse_deep::{Error, Fit, Fitted, Samples};
+use meuse_deep::{Device, Error, Fit, Fitted, Samples};
 use meuse_train::Watch;
 
 /// Where ONNX Runtime is.
@@ -118,6 +118,7 @@ pub(crate) fn fit<'a>(
         training: Samples { rows: samples.0, targets: samples.1 },
         validation: None,
         threads: 1,
+        device: Device::Cpu,
         mix_up: 0.0,
         checkpoint: None,
         checkpoint_steps: 0,

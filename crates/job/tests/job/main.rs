@@ -225,6 +225,7 @@ fn a_training_makes_a_bundle() {
         operator: "test".to_owned(),
         pretrained: PathBuf::new(),
         words: Vec::new(),
+        gpu: None,
         native: native_folder(),
         limits: LIMITS,
     })));

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use meuse_app::compute::gpus;
 use meuse_core::native;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -26,7 +27,7 @@ struct Finding {
 pub(super) fn run(json: bool) -> anyhow::Result<ExitCode> {
     let folders = crate::wiring::native_folders()?;
     let always = [onnx_runtime(&folders), job_program(), duckdb(&folders), lightgbm(&folders)];
-    let findings: Vec<Finding> = always.into_iter().chain(deep_program()).collect();
+    let findings: Vec<Finding> = always.into_iter().chain(deep_program()).chain(gpus(&folders)).collect();
     let healthy = findings.iter().all(|finding| finding.ok);
     if json {
         output::json(&serde_json::json!({ "healthy": healthy, "folders": folders, "findings": findings }))?;
@@ -127,6 +128,24 @@ fn deep_program() -> Option<Finding> {
     });
     let wanted = env!("CARGO_PKG_VERSION").to_owned();
     Some(Finding { name: "meuse-deep", used_by: "networks", wanted, found, path: Some(path), ok, remedy })
+}
+
+/// What computes on a GPU, where there is one.
+fn gpus(folders: &[PathBuf]) -> Option<Finding> {
+    let present = gpus::present();
+    if present == 0 {
+        return None;
+    }
+    let path = find(folders, native::TORCH_CUDA);
+    let used = crate::wiring::deep_program().and_then(|program| versions_of(&program).ok());
+    let used = used.and_then(|text| text.lines().nth(1)?.split_once(", ").map(|(_, gpus)| gpus.to_owned()));
+    let ok = path.is_some() && used.is_some();
+    let remedy = (!ok).then(|| match path {
+        Some(_) => "the driver must be that of CUDA 13 (580 or later), and meuse-deep of the same build".to_owned(),
+        None => "run scripts/setup --gpu, or `meuse setup deep`; without it the processor trains networks".to_owned(),
+    });
+    let wanted = if present == 1 { "1 GPU".to_owned() } else { format!("{present} GPUs") };
+    Some(Finding { name: "CUDA", used_by: "networks on a GPU", wanted, found: used, path, ok, remedy })
 }
 
 fn duckdb(folders: &[PathBuf]) -> Finding {

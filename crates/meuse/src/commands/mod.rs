@@ -14,6 +14,7 @@ mod login;
 mod models;
 mod predict;
 mod recipe;
+mod setup;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Serve(flags) => wiring::serve(&flags),
         Command::Doctor => doctor::run(json),
+        Command::Setup(order) => setup::run(&order),
         Command::Login { server } => login::run(&server, &arguments.connection).map(|()| ExitCode::SUCCESS),
         Command::Recipe(Recipe::Schema) => output::json(&meuse_core::recipe::json_schema()).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Show { config }) => {
@@ -69,6 +71,7 @@ fn with_server(session: &Session, command: Command) -> anyhow::Result<ExitCode> 
         Command::Keys(command) => access::keys(session, command)?,
         Command::Serve(_)
         | Command::Doctor
+        | Command::Setup(_)
         | Command::Login { .. }
         | Command::Config(_)
         | Command::Backup(_)

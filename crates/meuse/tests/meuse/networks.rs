@@ -198,3 +198,35 @@ fn a_libtorch_that_is_missing_or_is_another_one_is_told_with_what_to_do() {
     told("undefined symbol");
     assert_eq!(server.json(&["models", "list"])["items"], json!([]));
 }
+
+#[test]
+fn a_gpu_that_is_not_there_is_refused_where_it_is_asked_for_and_warned_of_where_it_is_not() {
+    // With a GPU there is nothing to refuse.
+    if Path::new("/dev/nvidia0").exists() {
+        return;
+    }
+    let gpu = recipe().replace("[algorithm]\n", "[algorithm]\ndevice = \"gpu\"\n");
+    let server = Server::start();
+    server.import_credit();
+    let path = server.file("gpu.toml", &gpu);
+    let said = server.fails(&["train", path.to_str().expect("UTF-8"), "--model", "net", "--follow"]);
+    assert!(said.contains("this server computes on no GPU") && said.contains("scripts/setup --gpu"), "{said}");
+    drop(server);
+
+    // A server that was told of a GPU which is not there, or not any more.
+    let mut server = Server::new();
+    server.environment.push(("MEUSE_COMPUTE__GPUS", "1".into()));
+    server.restart();
+    server.read_key();
+    server.import_credit();
+    let path = server.file("gpu.toml", &gpu);
+    let said = server.fails(&["train", path.to_str().expect("UTF-8"), "--model", "net", "--follow"]);
+    assert!(said.contains("GPU 0 cannot be used: ") && said.contains("algorithm.device"), "{said}");
+    let path = server.file("auto.toml", recipe());
+    let said = server.command(&["train", path.to_str().expect("UTF-8"), "--model", "net", "--follow"]).output();
+    let said = String::from_utf8_lossy(&said.expect("meuse runs").stderr).into_owned();
+    assert!(said.contains("GPU 0 cannot be used: ") && said.contains("; the processor computes"), "{said}");
+    let version = server.json(&["models", "show", "net:1"]);
+    let auc = version["evaluation"]["metrics"]["roc_auc"]["value"].as_f64().expect("a test AUC");
+    assert!(auc > 0.7, "{auc}");
+}

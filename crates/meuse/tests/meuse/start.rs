@@ -1,6 +1,7 @@
 //! Starting: the first key, the lock, what is missing, what is too new.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use crate::support::{Server, meuse, told, until};
 
@@ -201,4 +202,32 @@ fn each_request_is_one_line_of_the_log_and_no_key_is_in_it() {
     }
     assert_eq!(lines_with("route=\"(none)\"").len(), 1, "{log}");
     assert!(!log.contains(&server.key), "a key is in the log");
+}
+
+#[test]
+fn setup_fetches_the_native_libraries_of_this_build_into_a_folder() {
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    // What scripts/setup has fetched is not fetched again.
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"))).expect("a cache");
+    let mut command = meuse(scratch.path());
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command
+        .env("XDG_CACHE_HOME", cache)
+        .env("PATH", path)
+        .arg("setup")
+        .arg("--folder")
+        .arg(scratch.path().join("here"));
+    let done = command.output().expect("meuse runs");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    for library in ["libonnxruntime.so", "libduckdb.so", "lib_lightgbm.so"] {
+        assert!(scratch.path().join("here/lib").join(library).exists(), "{library}");
+    }
+    assert!(scratch.path().join("here/licenses/onnxruntime/LICENSE").exists());
+    // They are whole: doctor knows them.
+    let mut command = meuse(scratch.path());
+    command.env("MEUSE_NATIVE_DIR", scratch.path().join("here/lib")).arg("doctor");
+    let said = command.output().expect("meuse runs");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(said.contains("ONNX Runtime") && !said.lines().any(|line| line.starts_with("LightGBM  NOT OK")), "{said}");
 }

@@ -153,6 +153,7 @@ pub(crate) fn spec(recipe_text: &str, data: &Data) -> TrainSpec {
         operator: "tester".into(),
         pretrained: pretrained(),
         words: Vec::new(),
+        gpu: None,
         native: native(),
         limits: Limits { threads: 2, memory_mib: 512 },
     }

@@ -3,6 +3,7 @@
 //! The child leads a process group of its own, sees nothing of the server's environment, and writes its output to
 //! files: so it outlives the server, and the next server finds it.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -13,7 +14,8 @@ use meuse_core::events::Failure;
 use meuse_core::job::{
     self, DatasetIdentity, ExportSpec, ImportSpec, JobSpec, Limits, MediaFiles, StartingWords, TrainSpec,
 };
-use meuse_core::recipe::Algorithm;
+use meuse_core::recipe::network::Device;
+use meuse_core::recipe::{Algorithm, Recipe};
 use meuse_core::{media, native, recipe};
 use meuse_store::{Blobs, Digest};
 use tokio::process::Command;
@@ -80,6 +82,8 @@ pub(crate) struct Order<'a> {
     pub(crate) task: &'a Task,
     /// Who asked for it.
     pub(crate) by: &'a str,
+    /// The GPU that it may use.
+    pub(crate) gpu: Option<usize>,
 }
 
 async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order<'_>) -> Result<JobSpec, CannotStart> {
@@ -104,6 +108,15 @@ async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order
             };
             let words = fetch_words(blobs, words, folder).await?;
             let parsed = recipe::parse(recipe).map_err(|problems| never(problems.to_string()))?;
+            if device_of(&parsed.recipe) == Some(Device::Gpu) && order.gpu.is_none() {
+                return Err(CannotStart::Never(Failure {
+                    field: "algorithm.device".into(),
+                    message: "this server computes on no GPU".into(),
+                    hint: "remove `device`, or use a machine with an NVIDIA GPU after scripts/setup --gpu; `meuse \
+                           doctor` shows what it finds"
+                        .into(),
+                }));
+            }
             JobSpec::Train(Box::new(TrainSpec {
                 recipe: parsed.recipe,
                 recipe_text: recipe.clone(),
@@ -116,6 +129,7 @@ async fn prepare(config: &AppConfig, blobs: &Blobs, folder: &Path, order: &Order
                 native: absolute(&config.native),
                 pretrained: absolute(&config.pretrained),
                 words,
+                gpu: order.gpu,
                 limits,
             }))
         }
@@ -177,14 +191,24 @@ fn named(what: &str, reason: CannotStart) -> CannotStart {
     }
 }
 
-/// Whether a training is that of a network, which is another program's work.
-pub(crate) fn learns_network(task: &Task) -> bool {
-    let Task::Train { recipe, .. } = task else { return false };
-    recipe::parse(recipe).is_ok_and(|parsed| matches!(parsed.recipe.algorithm, Algorithm::Network(_)))
+/// What is to compute the training of a network, which is another program's work; nothing for other tasks.
+pub(crate) fn device(task: &Task) -> Option<Device> {
+    let Task::Train { recipe, .. } = task else { return None };
+    device_of(&recipe::parse(recipe).ok()?.recipe)
+}
+
+fn device_of(recipe: &Recipe) -> Option<Device> {
+    match &recipe.algorithm {
+        Algorithm::Network(network) => Some(network.device),
+        _ => None,
+    }
 }
 
 fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::process::Child, CannotStart> {
-    let learns_network = matches!(spec, JobSpec::Train(spec) if matches!(spec.recipe.algorithm, Algorithm::Network(_)));
+    let (learns_network, gpu) = match spec {
+        JobSpec::Train(spec) => (device_of(&spec.recipe).is_some(), spec.gpu),
+        _ => (false, None),
+    };
     let (program, remedy) = if learns_network {
         let remedy = "networks are learnt by `meuse-deep`: run scripts/setup --deep and cargo build --workspace, put it \
                       beside `meuse`, or set MEUSE_DEEP to it";
@@ -204,7 +228,10 @@ fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::pro
     command.env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap_or_else(|| "/usr/bin:/bin".into()));
     command.env("LANG", "C.UTF-8").env("HOME", folder).env("TMPDIR", folder);
-    command.env("LD_LIBRARY_PATH", &native).env(native::VARIABLE, &native);
+    command.env("LD_LIBRARY_PATH", libraries(&native, gpu)).env(native::VARIABLE, &native);
+    if let Some(gpu) = gpu {
+        command.env("CUDA_VISIBLE_DEVICES", gpu.to_string());
+    }
     command.env("OMP_NUM_THREADS", config.job_threads.to_string());
     // GNU's OpenMP waits by spinning. On a busy machine every barrier then burns the core that another thread needs to
     // reach it; not to spin at all costs a quarter on a quiet one. A short spin is good on both (benches/README.md).
@@ -224,10 +251,21 @@ fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::pro
         }
         _ => CannotStart::Now(format!("{} cannot be started: {error}", program.display())),
     })?;
-    if let Some(pid) = child.id() {
+    // CUDA reserves far more addresses than it uses memory.
+    if let Some(pid) = child.id().filter(|_| gpu.is_none()) {
         memory::fence(pid, config.job_max_memory_mib);
     }
     Ok(child)
+}
+
+/// Where a child looks for libraries. A container may have those of a GPU's driver where only the server was told.
+fn libraries(native: &Path, gpu: Option<usize>) -> OsString {
+    let mut folders = native.as_os_str().to_owned();
+    if let Some(own) = std::env::var_os("LD_LIBRARY_PATH").filter(|own| gpu.is_some() && !own.is_empty()) {
+        folders.push(":");
+        folders.push(own);
+    }
+    folders
 }
 
 fn never(message: String) -> CannotStart {

@@ -32,7 +32,8 @@ pub use layer::{
 pub use parameters::Parameter;
 pub use shape::{Window, shown};
 pub use training::{
-    Adam, Cosine, EarlyStopping, FineTuning, Loss, Optimizer, Rmsprop, Schedule, Sgd, StepSchedule, WarmUp,
+    Adam, Cosine, Device, EarlyStopping, FineTuning, Loss, Optimizer, Precision, Rmsprop, Schedule, Sgd, StepSchedule,
+    WarmUp,
 };
 
 /// A neural network and how it is trained.
@@ -82,6 +83,12 @@ pub struct Network {
     /// What comes after `epochs`, or after early stopping: all of a backbone is trained.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fine_tuning: Option<FineTuning>,
+    /// What computes the training.
+    #[serde(default)]
+    pub device: Device,
+    /// How exact products of matrices and convolutions are computed in training.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 impl Network {

@@ -18,6 +18,32 @@ pub enum Loss {
     Boxes,
 }
 
+/// What computes a training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Device {
+    /// A GPU where the server has one, otherwise the processor.
+    #[default]
+    Auto,
+    /// The processor.
+    Cpu,
+    /// A GPU, and nothing else.
+    Gpu,
+}
+
+/// How exact products of matrices and convolutions are computed in training. Weights, sums and what is registered are
+/// 32-bit floats in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// In 32-bit floats.
+    #[default]
+    Float32,
+    /// In bfloat16 (P. Micikevicius and others, Mixed Precision Training, 2018; D. Kalamkar and others, A Study of
+    /// BFLOAT16, 2019), but for recurrent layers, norms and losses. Meant for GPUs; most processors are slower with it.
+    Mixed,
+}
+
 /// How each step changes the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]

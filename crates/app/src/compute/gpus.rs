@@ -1,0 +1,93 @@
+//! The GPUs of this machine, and which of them trainings compute on. A GPU is shared when there are more trainings than
+//! GPUs: each takes the one that has the fewest.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use meuse_core::native;
+use parking_lot::Mutex;
+
+/// Where the kernel shows devices.
+const DEVICES: &str = "/dev";
+/// What the devices of NVIDIA's driver are called, before their number.
+const NVIDIA: &str = "nvidia";
+
+/// How many GPUs of NVIDIA this machine has, by the devices that its driver shows.
+pub fn present() -> usize {
+    numbered(Path::new(DEVICES))
+}
+
+/// Whether this folder of native libraries has those that compute on a GPU.
+pub fn has_libraries(native: &Path) -> bool {
+    native.join(native::TORCH_CUDA).exists()
+}
+
+/// How many GPUs can be used with this folder of native libraries.
+pub(crate) fn usable(native: &Path) -> usize {
+    if has_libraries(native) { present() } else { 0 }
+}
+
+fn numbered(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let is_gpu = |name: &str| name.strip_prefix(NVIDIA).is_some_and(|number| number.parse::<u32>().is_ok());
+    entries.flatten().filter(|entry| entry.file_name().to_str().is_some_and(is_gpu)).count()
+}
+
+/// How many trainings of this server compute on each GPU. Those that an earlier server began are not counted.
+#[derive(Clone)]
+pub(crate) struct Gpus(Arc<Mutex<Vec<usize>>>);
+
+impl Gpus {
+    pub(crate) fn new(count: usize) -> Self {
+        Self(Arc::new(Mutex::new(vec![0; count])))
+    }
+
+    /// The GPU with the fewest trainings; none when there is none. It is given back when what comes is dropped.
+    pub(crate) fn take(&self) -> Option<Taken> {
+        let mut trainings = self.0.lock();
+        let number = (0..trainings.len()).min_by_key(|number| trainings[*number])?;
+        trainings[number] += 1;
+        Some(Taken { gpus: self.clone(), number })
+    }
+}
+
+/// A training's use of a GPU.
+pub(crate) struct Taken {
+    gpus: Gpus,
+    /// As CUDA counts them.
+    pub(crate) number: usize,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.gpus.0.lock()[self.number] -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_training_takes_the_gpu_that_has_the_fewest() {
+        let gpus = Gpus::new(2);
+        let first = gpus.take().expect("a GPU");
+        let second = gpus.take().expect("a GPU");
+        assert_eq!([first.number, second.number], [0, 1]);
+        drop(first);
+        let third = gpus.take().expect("a GPU");
+        let fourth = gpus.take().expect("a GPU");
+        assert_eq!([third.number, fourth.number], [0, 0]);
+        assert!(Gpus::new(0).take().is_none());
+    }
+
+    #[test]
+    fn gpus_are_counted_by_the_devices_of_their_driver() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["nvidia0", "nvidia1", "nvidia12", "nvidiactl", "nvidia-uvm", "null"] {
+            std::fs::write(folder.path().join(name), "").expect("a file");
+        }
+        assert_eq!(numbered(folder.path()), 3);
+        assert_eq!(numbered(&folder.path().join("missing")), 0);
+    }
+}
