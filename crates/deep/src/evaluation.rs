@@ -7,7 +7,7 @@ use tch::{Device, Tensor, no_grad};
 
 use crate::Error;
 use crate::crew::{Crew, alone_meanwhile};
-use crate::forward::forward;
+use crate::forward::{Pass, forward};
 use crate::lesson::{is_much, pictures};
 use crate::loader::{Plan, Rows, for_each_batch};
 use crate::stack::Stack;
@@ -50,22 +50,23 @@ pub(crate) fn for_each_output(
     // Few rows are divided as well.
     let batch = batch(graph).min(order.len().div_ceil(threads.max(1))).max(1);
     let plan = Plan { width, batch, epoch: None, threads };
-    let answer = |weights: &Weights, stack: &mut Option<Stack>, numbers: &[f32]| {
+    let answer = |weights: &Weights, here: bool, stack: &mut Option<Stack>, numbers: &[f32]| {
         let x = Tensor::from_slice(numbers).to_device(weights.device()).reshape([-1, width as i64]);
         let ahead = stack.as_mut().map(|stack| {
             let answers = Tensor::from_slice(&stack.forward(numbers, width, weights, None));
             (stack.nodes(), pictures(&answers, stack.shape_after()))
         });
-        no_grad(|| forward(graph, weights, &x, None, ahead))
+        no_grad(|| forward(graph, weights, &x, Pass { training: None, here }, ahead))
     };
     let on_gpu = weights.device() != Device::Cpu;
     let members = if on_gpu { 1 } else { threads.clamp(1, order.len().div_ceil(plan.batch).max(1)) };
     if members == 1 {
         // One thread computes it, and libtorch has all of them.
         let divided = threads > 1 && is_much(graph, order.len());
-        let mut stack = if divided || on_gpu { None } else { Stack::of(graph) };
+        let here = !divided && !on_gpu;
+        let mut stack = if here { Stack::of(graph) } else { None };
         return for_each_batch(rows, &order, plan, |batch| {
-            work(batch.rows, &answer(weights, &mut stack, &batch.numbers));
+            work(batch.rows, &answer(weights, here, &mut stack, &batch.numbers));
             Ok(())
         });
     }
@@ -74,7 +75,7 @@ pub(crate) fn for_each_output(
             let answer = &answer;
             let workers = (0..members).map(|_| {
                 let (weights, mut stack) = (weights.twin(), Stack::of(graph));
-                move |numbers: Vec<f32>| answer(&weights, &mut stack, &numbers)
+                move |numbers: Vec<f32>| answer(&weights, true, &mut stack, &numbers)
             });
             let crew = Crew::start(scope, workers)?;
             let mut asked = VecDeque::with_capacity(members);

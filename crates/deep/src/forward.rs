@@ -7,7 +7,17 @@ use tch::{Device, Kind, Tensor};
 
 use crate::folded::channels_last;
 use crate::initialise::Chance;
-use crate::weights::Weights;
+use crate::lstm::{DIRECTIONS, Lstm, PARTS, Sides};
+use crate::weights::{Weights, numbers_of};
+
+/// How rows go through a network.
+#[derive(Clone, Copy)]
+pub(crate) struct Pass<'a> {
+    /// In training.
+    pub(crate) training: Option<&'a Training>,
+    /// Whether this thread computes alone, so that layers which are faster here than in libtorch are computed here.
+    pub(crate) here: bool,
+}
 
 /// What training has beside the rows.
 pub(crate) struct Training {
@@ -16,6 +26,22 @@ pub(crate) struct Training {
     pub(crate) chance: RefCell<Chance>,
     /// How exact products are.
     pub(crate) precision: Precision,
+    /// The layers whose gradients are not libtorch's business, in the order of the forward pass.
+    pub(crate) cuts: RefCell<Vec<Cut>>,
+}
+
+/// A layer that libtorch knows nothing of: for it the gradient ends at what came out, and begins anew at what went in.
+pub(crate) struct Cut {
+    /// Its name.
+    pub(crate) layer: String,
+    /// What went in.
+    pub(crate) input: Tensor,
+    /// What came out, whose gradient can be asked for.
+    pub(crate) output: Tensor,
+    /// Whether the states of all steps came out.
+    pub(crate) all: bool,
+    /// What it keeps for its own way back.
+    pub(crate) lstm: Lstm,
 }
 
 /// The network's output for a batch of rows (rows × width), before its head. Where the first layers have been computed,
@@ -24,7 +50,7 @@ pub(crate) fn forward(
     graph: &Graph,
     weights: &Weights,
     rows: &Tensor,
-    training: Option<&Training>,
+    pass: Pass,
     ahead: Option<(usize, Tensor)>,
 ) -> Tensor {
     let batch = rows.size()[0];
@@ -54,7 +80,8 @@ pub(crate) fn forward(
         let alone = readers[node.from[0]] == 1 && is_fresh(graph, node.from[0]);
         let activation = last_function(graph, &readers, index);
         let shape = graph.shape(node.from[0]);
-        let value = Layer { node, weights, shape, training, alone, activation }.apply(&from);
+        let Pass { training, here } = pass;
+        let value = Layer { node, weights, shape, training, here, alone, activation }.apply(&from);
         // What nobody reads any more is let go, so that answering needs no more memory than two layers do.
         for read in &node.from {
             if last_use[*read] == index {
@@ -130,6 +157,8 @@ struct Layer<'a> {
     /// The shape that it reads.
     shape: &'a [usize],
     training: Option<&'a Training>,
+    /// See [`Pass::here`].
+    here: bool,
     /// Whether nobody else reads what it reads, so that it may write over it.
     alone: bool,
     /// What it does to each value in the end.
@@ -314,15 +343,36 @@ impl Layer<'_> {
 
     fn recurrent(&self, input: &Tensor, layer: &Recurrent, long: bool) -> Tensor {
         let directions = if layer.bidirectional { 2 } else { 1 };
-        let names: &[&str] = if layer.bidirectional { &["", "_reverse"] } else { &[""] };
         let mut parameters = Vec::new();
-        for direction in names {
-            for part in ["weight_ih", "weight_hh", "bias_ih", "bias_hh"] {
-                parameters.push(self.own(&format!("{part}_l0{direction}")));
+        for direction in &DIRECTIONS[..directions as usize] {
+            for part in PARTS {
+                parameters.push(self.own(&format!("{part}{direction}")));
             }
         }
         let input = &input.to_kind(Kind::Float);
         let batch = input.size()[0];
+        if long && self.here && Lstm::pays() {
+            let (rows, units) = (batch as usize, layer.units as usize);
+            let sides = Sides { rows, steps: self.shape[0], features: self.shape[1], units };
+            let of_one = |parameters: &[&Tensor; 4]| parameters.map(numbers_of);
+            let parameters = parameters.as_chunks::<4>().0.iter().map(of_one).collect();
+            let all = layer.return_sequences;
+            let lstm = Lstm::forward(sides, &numbers_of(input), parameters, [self.training.is_some(), all]);
+            let width = directions * i64::from(layer.units);
+            let shape = if all { vec![batch, -1, width] } else { vec![batch, width] };
+            let output = Tensor::from_slice(&lstm.states(all)).reshape(shape);
+            let Some(training) = self.training else { return output };
+            let output = output.set_requires_grad(true);
+            let cut = Cut {
+                layer: self.node.name.clone(),
+                input: input.shallow_clone(),
+                output: output.shallow_clone(),
+                all,
+                lstm,
+            };
+            training.cuts.borrow_mut().push(cut);
+            return output;
+        }
         let zeros = Tensor::zeros([directions, batch, i64::from(layer.units)], (Kind::Float, input.device()));
         let (states, last) = if long {
             let (states, last, _) = input.lstm(

@@ -33,6 +33,8 @@ pub(crate) struct Learner<'a> {
 
 impl NetworkLearner for Learner<'_> {
     fn learn(&self, network: &Network, context: &NetworkContext) -> Result<Learnt, Error> {
+        // What reading and preparing took for a moment would lie beside the training.
+        meuse_deep::give_back_memory();
         let loss = network.loss_of(context.task);
         let prepared = network.prepared(context.inputs);
         let network = prepared.as_ref();
@@ -56,8 +58,11 @@ impl NetworkLearner for Learner<'_> {
         let y = targets(context.training.y);
         let validation_y = context.validation.map(|sample| targets(sample.y));
         let mut start = pretrained::start(&graph, self.pretrained).map_err(of_deep)?;
-        let (words, begun) = words::start(&graph, context.seed, context.fitted, self.words).map_err(of_deep)?;
-        start.extend(words);
+        let begun = words::start(&graph, context.seed, context.fitted, self.words).map_err(of_deep)?;
+        for warning in &begun.warnings {
+            context.watch.log(Level::Warning, warning);
+        }
+        start.extend(begun.values);
         let mut wanted = Fit {
             network,
             graph: &graph,
@@ -81,7 +86,7 @@ impl NetworkLearner for Learner<'_> {
         wanted.checkpoint = Some(&file);
         let fitted = fit(&wanted).map_err(of_deep)?;
         let place = if self.device == Device::Cpu { "" } else { ", computed on a GPU" };
-        let notes = [begun, vec![format!("{} epochs of training{place}", fitted.epochs)], fitted.notes].concat();
+        let notes = [begun.notes, vec![format!("{} epochs of training{place}", fitted.epochs)], fitted.notes].concat();
         let model = LearntNetwork { graph, weights: fitted.weights, scale, threads: context.threads };
         Ok(Learnt {
             model: Model::Network(Box::new(model)),
@@ -112,6 +117,8 @@ impl std::fmt::Debug for LearntNetwork {
 
 impl NetworkModel for LearntNetwork {
     fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error> {
+        // The training is over, and what it read of its rows is let go.
+        meuse_deep::give_back_memory();
         let own = outputs(&self.graph, &self.weights, x, self.threads).map_err(of_deep)?;
         Ok(own.into_iter().map(|value| self.scale.grow(f64::from(value))).collect())
     }

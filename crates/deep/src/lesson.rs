@@ -6,11 +6,12 @@ use std::ops::Range;
 
 use meuse_core::recipe::network::{Graph, LayerKind, Learns, Loss, Precision};
 use meuse_prep::boxes::TrueBox;
-use tch::{Device, Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor, no_grad};
 
 use crate::detection;
-use crate::forward::{Training, forward};
+use crate::forward::{Cut, Pass, Training, forward};
 use crate::initialise::Chance;
+use crate::lstm;
 use crate::optimizer::joined;
 use crate::stack::Stack;
 use crate::weights::{Weights, numbers_of};
@@ -27,7 +28,9 @@ pub(crate) struct Lesson<'a> {
     pub(crate) label_smoothing: f64,
     /// How exact products are.
     pub(crate) precision: Precision,
-    /// The convolutions that the network begins with, where they are not libtorch's.
+    /// Whether layers that are faster here than in libtorch are computed here.
+    pub(crate) here: bool,
+    /// The convolutions that the network begins with, where they are.
     pub(crate) stack: Option<Stack>,
 }
 
@@ -50,7 +53,9 @@ impl Lesson<'_> {
         if self.weights.device() != Device::Cpu {
             tch::manual_seed(chance.seed());
         }
-        let training = Training { chance: RefCell::new(chance), precision: self.precision };
+        let (precision, here) = (self.precision, self.here);
+        let training = Training { chance: RefCell::new(chance), precision, cuts: RefCell::default() };
+        let pass = Pass { training: Some(&training), here };
         let ahead = self.stack.as_mut().map(|stack| {
             let rows = numbers_of(&share.x);
             let answers =
@@ -58,7 +63,7 @@ impl Lesson<'_> {
             (stack.nodes(), Tensor::from_slice(&answers).set_requires_grad(true), stack.shape_after())
         });
         let begun = ahead.as_ref().map(|(nodes, answers, shape)| (*nodes, pictures(answers, *shape)));
-        let output = forward(self.graph, &self.weights, &share.x, Some(&training), begun);
+        let output = forward(self.graph, &self.weights, &share.x, pass, begun);
         let part = |(targets, counts): &(Vec<f32>, f64)| {
             loss(self.loss, &output, targets, self.class_weights.as_ref(), self.label_smoothing) * *counts
         };
@@ -67,28 +72,82 @@ impl Lesson<'_> {
             _ => share.targets.iter().map(part).reduce(|sum, part| sum + part).expect("a share has targets"),
         };
         let value = loss.double_value(&[]);
+        let cuts = training.cuts.into_inner();
         let gradients = match ahead {
-            None => Tensor::run_backward(&[&loss], &self.weights.trained(), false, false),
-            Some((_, answers, _)) => self.gradients(&loss, &answers),
+            None if cuts.is_empty() => Tensor::run_backward(&[&loss], &self.weights.trained(), false, false),
+            ahead => self.gradients(&loss, ahead.map(|(_, answers, _)| answers), cuts),
         };
         (value, joined(&gradients))
     }
 
-    /// The gradients of all that is trained, the first layers' by way of that of their answers.
-    fn gradients(&mut self, loss: &Tensor, answers: &Tensor) -> Vec<Tensor> {
-        let Some(stack) = self.stack.as_mut() else { return Vec::new() };
+    /// The gradients of all that is trained, where libtorch does not know every layer: the first ones' by way of that of
+    /// their answers, and those of cuts.
+    fn gradients(&mut self, loss: &Tensor, answers: Option<Tensor>, cuts: Vec<Cut>) -> Vec<Tensor> {
         let names: Vec<&str> = self.weights.names_of_trained().collect();
         let trained = self.weights.trained();
-        let others = trained.iter().zip(&names).filter(|(_, name)| !stack.has(name)).map(|(tensor, _)| *tensor);
-        let wanted: Vec<&Tensor> = std::iter::once(answers).chain(others).collect();
-        let mut gradients = Tensor::run_backward(&[loss], &wanted, false, false).into_iter();
-        let of_answers = numbers_of(&gradients.next().expect("as many gradients as were asked for"));
-        let own = stack.backward(of_answers);
-        let one = |name: &&str| match own.iter().find(|gradient| gradient.name == **name) {
-            Some(gradient) => Tensor::from_slice(&gradient.numbers),
-            None => gradients.next().expect("as many gradients as were asked for"),
+        let mut sums = Sums::new(trained.iter().copied().chain(cuts.iter().map(|cut| &cut.output)).chain(&answers));
+        sums.go_back(loss, !cuts.is_empty());
+        let outputs = trained.len();
+        for (number, cut) in cuts.into_iter().enumerate().rev() {
+            let Some(gradient) = sums.found[outputs + number].take() else { continue };
+            let learnt = cut.lstm.backward(&numbers_of(&gradient), cut.all, cut.input.requires_grad());
+            for (gradients, direction) in learnt.parameters.into_iter().zip(lstm::DIRECTIONS) {
+                for (gradient, part) in gradients.into_iter().zip(lstm::PARTS) {
+                    let name = format!("{}.{part}{direction}", cut.layer);
+                    if let Some(place) = names.iter().position(|one| **one == name) {
+                        sums.add(place, Tensor::from_slice(&gradient).reshape(trained[place].size()));
+                    }
+                }
+            }
+            if let Some(of_input) = learnt.input {
+                let of_input = Tensor::from_slice(&of_input).reshape(cut.input.size());
+                sums.go_back(&(cut.input * of_input).sum(Kind::Float), true);
+            }
+        }
+        let of_answers = answers.and_then(|_| sums.found.pop().flatten());
+        let mut own = Vec::new();
+        if let (Some(stack), Some(of_answers)) = (self.stack.as_mut(), of_answers) {
+            own = stack.backward(numbers_of(&of_answers));
+        }
+        let one = |((name, tensor), sum): ((&&str, &&Tensor), Option<Tensor>)| {
+            let of_stack = own.iter().find(|gradient| gradient.name == **name);
+            of_stack
+                .map(|gradient| Tensor::from_slice(&gradient.numbers))
+                .or(sum)
+                .unwrap_or_else(|| tensor.zeros_like())
         };
-        names.iter().map(one).collect()
+        names.iter().zip(&trained).zip(sums.found).map(one).collect()
+    }
+}
+
+/// Gradients that add up over several ways back.
+struct Sums {
+    wanted: Vec<Tensor>,
+    found: Vec<Option<Tensor>>,
+}
+
+impl Sums {
+    fn new<'a>(wanted: impl Iterator<Item = &'a Tensor>) -> Self {
+        let wanted: Vec<Tensor> = wanted.map(Tensor::shallow_clone).collect();
+        let found = wanted.iter().map(|_| None).collect();
+        Self { wanted, found }
+    }
+
+    /// Goes back from a number; what it does not come from stays as it is. What it comes from can be gone through again
+    /// where it is `kept`.
+    fn go_back(&mut self, number: &Tensor, kept: bool) {
+        for (place, gradient) in Tensor::run_backward(&[number], &self.wanted, kept, false).into_iter().enumerate() {
+            if gradient.defined() {
+                self.add(place, gradient);
+            }
+        }
+    }
+
+    fn add(&mut self, place: usize, gradient: Tensor) {
+        self.found[place] = Some(match self.found[place].take() {
+            Some(sum) => no_grad(|| sum + gradient),
+            None => gradient,
+        });
     }
 }
 
@@ -103,11 +162,11 @@ pub(crate) fn shares(graph: &Graph, loss: Loss, batch: usize, threads: usize) ->
     if is_whole(graph, loss) || !is_much(graph, batch) { 1 } else { threads.clamp(1, batch.max(1)) }
 }
 
-/// What computes the first layers of batches of so many rows. It works on one thread, so it is for batches that are
-/// divided, or are so little that nobody would divide them.
-pub(crate) fn stack_for(graph: &Graph, loss: Loss, batch: usize, threads: usize) -> Option<Stack> {
+/// Whether layers that are faster here than in libtorch are computed here, for batches of so many rows. That is done by
+/// one thread, so it is for batches that are divided, or are so little that nobody would divide them.
+pub(crate) fn computes_here(graph: &Graph, loss: Loss, batch: usize, threads: usize) -> bool {
     let alone = shares(graph, loss, batch, threads) == 1;
-    if alone && threads > 1 && is_much(graph, batch) { None } else { Stack::of(graph) }
+    !alone || threads == 1 || !is_much(graph, batch)
 }
 
 /// Whether so many rows are worth the threads' meeting.

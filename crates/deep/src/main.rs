@@ -69,7 +69,8 @@ fn take_over(folder: &Path) -> Option<()> {
 
 fn train(folder: &Path, spec: &TrainSpec, device: Device, out: &Path, events: &EventLog) -> Result<(), Ended> {
     events.progress("read data", 0, 0);
-    let table = meuse_data::read_table(&spec.data, &spec.schema, spec.media.as_ref(), spec.limits).map_err(of_data)?;
+    let table =
+        meuse_data::read_table(&spec.data, &spec.read_schema(), spec.media.as_ref(), spec.limits).map_err(of_data)?;
     events.progress("read data", table.rows as u64, table.rows as u64);
     let learner = Learner { folder, device, pretrained: &spec.pretrained, words: &spec.words };
     let trained = meuse_train::train_with(spec, &table, &Told(events), out, Some(&learner));

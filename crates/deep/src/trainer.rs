@@ -20,9 +20,10 @@ use tch::{Device, Tensor, no_grad};
 use crate::checkpoint::{Checkpoint, State};
 use crate::crew::{Crew, alone_meanwhile};
 use crate::initialise::Chance;
-use crate::lesson::{Lesson, Share, divided, loss, shares, stack_for, weight_of};
+use crate::lesson::{Lesson, Share, computes_here, divided, loss, shares, weight_of};
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
 use crate::optimizer::{Optimizer, Step};
+use crate::stack::Stack;
 use crate::weights::{Weights, not_finite, numbers_of};
 use crate::{Error, detection, evaluation};
 
@@ -264,7 +265,8 @@ impl<'a> Run<'a> {
         let plan = Plan { width: fit.graph.width(), batch, epoch: Some(epoch), threads: fit.threads };
         let graph = self.graph_of(&self.state).clone();
         let precision = fit.network.precision;
-        let has_stack = fit.device == Device::Cpu && precision == Precision::Float32;
+        let exact = fit.device == Device::Cpu && precision == Precision::Float32;
+        let here = exact && computes_here(&graph, fit.loss, batch, fit.threads);
         let lesson = |weights| Lesson {
             graph: &graph,
             weights,
@@ -275,7 +277,8 @@ impl<'a> Run<'a> {
                 .map(|weights| Tensor::from_slice(weights).to_device(fit.device)),
             label_smoothing: fit.network.label_smoothing,
             precision,
-            stack: if has_stack { stack_for(&graph, fit.loss, batch, fit.threads) } else { None },
+            here,
+            stack: if here { Stack::of(&graph) } else { None },
         };
         let shares = if fit.device == Device::Cpu { shares(&graph, fit.loss, batch, fit.threads) } else { 1 };
         let mut lessons: Vec<Lesson> = (0..shares).map(|_| lesson(self.weights.twin())).collect();

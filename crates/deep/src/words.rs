@@ -15,19 +15,27 @@ use crate::{Error, initialise};
 /// Values of parameters, by name.
 pub type Beginnings = HashMap<String, Vec<f32>>;
 
-/// The values that the graph's embeddings begin with, by the names of their parameters, and a sentence for each. `fitted`
-/// knows the words of the inputs, `models` are those that the recipe names.
+/// What embeddings begin with.
+pub struct Begun {
+    /// Values by the names of their parameters.
+    pub values: Beginnings,
+    /// A sentence for each.
+    pub notes: Vec<String>,
+    /// A sentence for each that finds so few of its words that something is wrong.
+    pub warnings: Vec<String>,
+}
+
+/// Where fewer than one in so many words are found, it is the wrong model.
+const FEW: usize = 5;
+
+/// The values that the graph's embeddings begin with. `fitted` knows the words of the inputs, `models` are those that the
+/// recipe names.
 ///
 /// # Errors
 /// [`Error::Input`] names the layer whose model is not there, cannot be read or does not fit; [`Error::File`].
-pub fn start(
-    graph: &Graph,
-    seed: u64,
-    fitted: &Fitted,
-    models: &[StartingWords],
-) -> Result<(Beginnings, Vec<String>), Error> {
+pub fn start(graph: &Graph, seed: u64, fitted: &Fitted, models: &[StartingWords]) -> Result<Begun, Error> {
     let mut values = HashMap::new();
-    let mut notes = Vec::new();
+    let (mut notes, mut warnings) = (Vec::new(), Vec::new());
     for node in &graph.nodes {
         let LayerKind::Embedding(embedding) = &node.kind else { continue };
         let Some(reference) = embedding.weights.as_ref().map(ToString::to_string) else { continue };
@@ -62,9 +70,16 @@ pub fn start(
             version.version,
             wanted.size() - 1
         ));
+        if found * FEW < wanted.size() - 1 {
+            let (name, words) = (&node.name, wanted.size() - 1);
+            warnings.push(format!(
+                "`{name}` begins with vectors of {}:{} for {found} of its {words} words only: are they of the same language?",
+                version.model, version.version
+            ));
+        }
         values.insert(parameter.name.clone(), rows);
     }
-    Ok((values, notes))
+    Ok(Begun { values, notes, warnings })
 }
 
 /// The words of a column, or of the only one that has words.

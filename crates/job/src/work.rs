@@ -29,7 +29,8 @@ pub(crate) fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLo
 
 fn train(spec: &TrainSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {
     events.progress("read data", 0, 0);
-    let table = meuse_data::read_table(&spec.data, &spec.schema, spec.media.as_ref(), spec.limits).map_err(of_data)?;
+    let table =
+        meuse_data::read_table(&spec.data, &spec.read_schema(), spec.media.as_ref(), spec.limits).map_err(of_data)?;
     events.progress("read data", table.rows as u64, table.rows as u64);
     meuse_train::train(spec, &table, &Told(events), out).map_err(of_train)
 }

@@ -231,7 +231,7 @@ pub(crate) enum Data {
     Import {
         /// The dataset; made when it is not there.
         name: String,
-        /// A CSV or Parquet file; or pictures: a folder, zip or tar with one folder per class, or IDX.
+        /// A CSV, JSON-lines or Parquet file; or pictures or texts: a folder, zip or tar, one folder per class; or IDX.
         file: PathBuf,
         /// The format; without it, by the file's name and bytes.
         #[arg(long)]

@@ -373,7 +373,14 @@ impl<'a> Source<'a> {
         steps.prepare_sized(&file).map_err(|error| match pictures.files.name(pictures.numbers[row]) {
             // It could be read when it was imported.
             Some(name) => refused(format!("{name}: {error}"), "import the pictures again"),
-            None => refused(error.to_string(), "give PNG, JPEG, WebP, BMP or GIF"),
+            None => {
+                let hint = match &error {
+                    crate::image::Error::Damaged(_) => "send the file again, whole",
+                    crate::image::Error::TooLarge(_) => "send it smaller: the model sees few pixels of it",
+                    crate::image::Error::NoPicture(_) => "give PNG, JPEG, WebP, BMP or GIF",
+                };
+                refused(error.to_string(), hint)
+            }
         })
     }
 

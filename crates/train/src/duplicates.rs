@@ -86,7 +86,7 @@ pub(crate) fn straddling(recipe: &Recipe, table: &Table, parts: &Parts) -> Vec<S
             let count = rows.iter().filter(known).count();
             if count > 0 {
                 notes.push(format!(
-                    "{count} of {} in the {part} part repeat a `{name}` of the training part, so its figures are too \
+                    "{count} of {} in the {part} part repeat the `{name}` of a training row, so its figures are too \
                      good: add drop_duplicates = true under [preprocessing.columns.{name}]",
                     counted(rows.len())
                 ));

@@ -2,7 +2,8 @@
 
 use meuse_core::api::{RecipeCheck, RecipeEdit, RecipeInit, RecipeReading, RecipeText};
 use meuse_core::names::{DatasetRef, NameError};
-use meuse_core::recipe::{self, EditError, Parsed, Plan, Problem, Problems, StarterOptions};
+use meuse_core::recipe::network::LayerKind;
+use meuse_core::recipe::{self, Algorithm, EditError, Parsed, Plan, Problem, Problems, Recipe, StarterOptions};
 use meuse_core::schema::Schema;
 
 use crate::access::{Action, Caller};
@@ -90,8 +91,36 @@ impl App {
             NoWords::Problems(problems) => Found::Problems(problems),
             NoWords::Error(error) => Found::Error(error),
         })?;
-        let warnings = recipe::warnings(&parsed.recipe, &profile);
+        let mut warnings = recipe::warnings(&parsed.recipe, &profile);
+        warnings.extend(self.missing_pretrained(&parsed.recipe));
         Ok((warnings, parsed.recipe.network_summary(&plan, &schema)))
+    }
+
+    /// What a recipe names of this server's folder of pretrained models and is not there. Another server of the same
+    /// database may have it, so that is no error yet.
+    fn missing_pretrained(&self, recipe: &Recipe) -> Vec<String> {
+        let mut wanted: Vec<(String, String)> = Vec::new();
+        if let Algorithm::Network(network) = &recipe.algorithm {
+            for (number, layer) in network.layers.iter().enumerate() {
+                let LayerKind::Backbone(backbone) = &layer.kind else { continue };
+                let file = backbone.weights.iter().cloned();
+                wanted.extend(file.map(|file| (format!("algorithm.layers[{number}].weights"), file)));
+            }
+        }
+        for (column, rule) in &recipe.preprocessing.columns {
+            let field = |name: &str| format!("preprocessing.columns.{column}.{name}");
+            let tokenizer = rule.sequence.as_ref().and_then(|sequence| sequence.tokenizer.clone());
+            wanted.extend(tokenizer.map(|name| (field("sequence.tokenizer"), format!("{name}/tokenizer.json"))));
+            let sentence = rule.sentence.as_ref().map(|sentence| sentence.pretrained.clone());
+            wanted.extend(sentence.map(|name| (field("sentence.pretrained"), format!("{name}/model.onnx"))));
+        }
+        let folder = &self.config.pretrained;
+        wanted.retain(|(_, file)| !folder.join(file).is_file());
+        let told = |(field, file): (String, String)| {
+            let missing = "in this server's folder of pretrained models: a training here would fail";
+            format!("`{field}`: there is no file `{file}` {missing}")
+        };
+        wanted.into_iter().map(told).collect()
     }
 
     /// Refuses a network whose training would take more memory than one job may, before anything is started.

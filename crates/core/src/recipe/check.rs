@@ -129,7 +129,7 @@ impl Checker<'_> {
     fn regression_target(&mut self, column: &ColumnSchema) {
         if !column.column_type.is_numeric() {
             let message = format!(
-                "`{}` is a {} column, and a regression predicts a number",
+                "`{}` is of type {}, and a regression predicts a number",
                 column.name,
                 column.column_type.word()
             );

@@ -255,8 +255,8 @@ fn most_unpacked(length: u64) -> u64 {
 
 fn bomb(name: &str, length: u64) -> Error {
     let message = format!(
-        "up to it the archive of {} MiB unpacks to more than {} MiB, as bombs do",
-        length >> 20,
+        "up to it the archive of {} KiB unpacks to more than {} MiB, as bombs do",
+        length.div_ceil(1 << 10),
         most_unpacked(length) >> 20
     );
     Error::refused(name, message, "pack it with less compression: pictures are compressed already")

@@ -15,6 +15,7 @@ mod table;
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use meuse_core::events::Level;
 use meuse_core::job::{FileFormat, ImportSpec};
 use meuse_core::media::{self, Pack};
 use meuse_core::profile::{FileProblem, ImagesProfile, Profile};
@@ -72,6 +73,12 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
     profile.warnings.clear();
     let described = described(&gathered);
     profile.warnings.extend(repeated(&described, profile.rows));
+    if let Some(first) = gathered.problems.first() {
+        let count = gathered.problems.len();
+        let files = gathered.rows.len() + count;
+        let first = format!("the first one is {}: {}", first.file, first.reason);
+        watch.log(Level::Warning, &format!("{count} of {files} files were left out; {first}"));
+    }
     profile.images = Some(described);
     let schema = profile.columns.iter().zip(categories).map(|(column, categories)| ColumnSchema {
         name: column.name.clone(),

@@ -4,7 +4,7 @@
 
 use super::convolution::{Convolution, NOWHERE};
 use super::kernels::{Entry, Geometry, LANES, add_panels, add_picture, add_weights};
-use super::vector::{self, Task};
+use crate::vector::{self, Task};
 
 /// Numbers that a window covers of a row from which on lists pay.
 const WORTH_LISTS: usize = 32;

@@ -3,8 +3,8 @@
 use super::backward::{Backward, Learnt};
 use super::forward::Forward;
 use super::kernels::{Entry, Geometry, LANES};
-use super::vector;
 use crate::initialise::Chance;
+use crate::vector;
 
 /// The number of a window's place where no gradient goes to.
 pub(super) const NOWHERE: u8 = u8::MAX;

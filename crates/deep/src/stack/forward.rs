@@ -4,7 +4,7 @@
 
 use super::convolution::{NOWHERE, Sides};
 use super::kernels::{Geometry, LANES, convolve};
-use super::vector::Task;
+use crate::vector::Task;
 
 /// Windows that are computed before they are pooled, at least: a few tiles, so that the last one's waste is little.
 const LEAST_WINDOWS: usize = 24;

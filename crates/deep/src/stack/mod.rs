@@ -8,7 +8,6 @@ mod backward;
 mod convolution;
 mod forward;
 mod kernels;
-mod vector;
 
 use meuse_core::recipe::network::{Activation, Graph, LayerKind, Learns, Node};
 
@@ -38,7 +37,7 @@ impl Stack {
     /// What a graph begins with, where that is computed faster here: convolutions at stride 1 that are trained, each with
     /// the rectifier, the pooling and the dropout that follow it.
     pub(crate) fn of(graph: &Graph) -> Option<Self> {
-        let first = graph.nodes.first().filter(|_| vector::is_wide())?;
+        let first = graph.nodes.first().filter(|_| crate::vector::is_wide())?;
         let input = graph.inputs.get(*first.from.first()?)?;
         let shape: [usize; 3] = input.shape.as_slice().try_into().ok()?;
         let mut stack = Self { layers: Vec::new(), nodes: 0, offset: input.offset, shape };
@@ -59,12 +58,6 @@ impl Stack {
     /// Channels, height and width of what comes out.
     pub(crate) fn shape_after(&self) -> [usize; 3] {
         self.layers.last().map_or(self.shape, Convolution::shape)
-    }
-
-    /// Whether a parameter is of one of the layers.
-    pub(crate) fn has(&self, parameter: &str) -> bool {
-        let is_of = |layer: &Convolution| matches!(parameter.strip_prefix(layer.name()), Some(".weight" | ".bias"));
-        self.layers.iter().any(is_of)
     }
 
     /// The answers to rows of `width` numbers: rows × height × width × channels. With a source of chance, values are

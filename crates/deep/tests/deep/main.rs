@@ -11,6 +11,7 @@ mod learning;
 mod mutate;
 mod precision;
 mod published;
+mod recurrent;
 mod resume;
 mod sharing;
 mod stacks;

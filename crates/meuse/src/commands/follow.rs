@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use meuse_core::api::{EventLine, Job};
+use meuse_core::api::{EventLine, Job, Page};
 use meuse_core::events::EventKind;
 use meuse_core::job::JobState;
 
@@ -16,6 +16,7 @@ pub(super) fn to_the_end(session: &Session, id: &str) -> anyhow::Result<Job> {
     let bar = output::step_bar();
     let mut after = String::from("0.0");
     let mut failures_in_a_row = 0;
+    tell_waiting(session, id, &bar);
     loop {
         let before = after.clone();
         match read(session, id, &mut after, &bar) {
@@ -28,6 +29,18 @@ pub(super) fn to_the_end(session: &Session, id: &str) -> anyhow::Result<Job> {
             Err(_) => std::thread::sleep(std::time::Duration::from_millis(500)),
         }
         failures_in_a_row = if before == after { failures_in_a_row + 1 } else { 0 };
+    }
+}
+
+/// Says so where a job waits for others: nothing else is heard of it until they have ended.
+fn tell_waiting(session: &Session, id: &str, bar: &indicatif::ProgressBar) {
+    let Ok(jobs) = session.client.get::<Page<Job>>("/api/v1/jobs") else { return };
+    let waits = jobs.items.iter().any(|job| job.id == id && job.state == JobState::Queued);
+    let running = jobs.items.iter().filter(|job| job.state == JobState::Running).count();
+    if waits && running > 0 {
+        bar.set_message("queued");
+        let jobs = if running == 1 { "one job runs".to_owned() } else { format!("{running} jobs run") };
+        bar.suspend(|| eprintln!("queued: {jobs} already; this one begins when a slot is free"));
     }
 }
 

@@ -83,12 +83,12 @@ fn a_picture_in_two_parts_is_told_with_the_number_and_left_out_when_asked() {
     assert!(noted.contains("note: 5 of 36 rows repeat an earlier `image`") && noted.contains(REMEDY), "{noted}");
     let version = train(&server, PICTURES, "kept");
     let warning = format!(
-        "5 of 12 rows in the test part repeat a `image` of the training part, so its figures are too good: {REMEDY}"
+        "5 of 12 rows in the test part repeat the `image` of a training row, so its figures are too good: {REMEDY}"
     );
     assert_eq!(version["evaluation"]["warnings"], json!([warning]));
     assert!(version["manifest"]["notes"].as_array().is_some_and(|notes| notes.contains(&json!(warning))));
     let heard = version["told"].as_str().unwrap_or_default();
-    assert!(heard.contains("5 of 12 rows in the test part repeat a `image`"), "{heard}");
+    assert!(heard.contains("5 of 12 rows in the test part repeat the `image`"), "{heard}");
 
     let dropped = PICTURES.replace(
         "[preprocessing.columns.image.image]",
@@ -141,7 +141,7 @@ fn a_text_in_two_parts_is_told_and_a_class_that_is_hardly_there_too() {
     assert!(
         warnings[0]
             .as_str()
-            .is_some_and(|warning| warning.starts_with("5 of 20 rows in the test part repeat a `text`"))
+            .is_some_and(|warning| warning.starts_with("5 of 20 rows in the test part repeat the `text`"))
     );
     let scarce = "`sad` has 2 of 90 training rows, and another class 88: it may never be told; add class_weight = \
                   \"balanced\" under [algorithm]";

@@ -183,7 +183,7 @@ fn duplicates_are_left_out_or_told() {
     }
     let repeated = of_columns(cells, &labels, Vec::new());
     let told = trained(RECIPE, &repeated).manifest.notes;
-    let warning = told.iter().find(|note| note.contains("in the test part repeat a `text`")).expect("a warning");
+    let warning = told.iter().find(|note| note.contains("in the test part repeat the `text`")).expect("a warning");
     assert!(warning.contains("drop_duplicates = true under [preprocessing.columns.text]"), "{warning}");
 
     let recipe = RECIPE.replace("encode = 'tfidf'", "encode = 'tfidf'\ndrop_duplicates = true");
@@ -196,7 +196,7 @@ fn duplicates_are_left_out_or_told() {
         notes.contains("4 rows left out: `label` contradicts itself between rows of the same `text` (2 different"),
         "{notes}"
     );
-    assert!(!notes.contains("repeat a `text` of the training part"), "{notes}");
+    assert!(!notes.contains("repeat the `text` of a training row"), "{notes}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ impl Checker<'_> {
             let hint =
                 boxes.map_or_else(|| with_boxes.to_owned(), |column| format!("use target = \"{}\"", column.name));
             let message =
-                format!("`{}` is a {} column, and a detection learns boxes", column.name, column.column_type.word());
+                format!("`{}` is of type {}, and a detection learns boxes", column.name, column.column_type.word());
             self.report("target", message, hint);
             return;
         }

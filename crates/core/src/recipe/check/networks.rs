@@ -11,7 +11,7 @@ impl Checker<'_> {
     pub(super) fn sequence(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
         if column.column_type.is_numeric() {
             let message =
-                format!("`{}` is a {} column, and a sequence reads texts", column.name, column.column_type.word());
+                format!("`{}` is of type {}, and a sequence reads texts", column.name, column.column_type.word());
             self.report(&format!("{field}.encode"), message, "choose a text column, or another encoding".into());
             return None;
         }
@@ -45,7 +45,7 @@ impl Checker<'_> {
 
     pub(super) fn picture(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
         if column.column_type != ColumnType::Image {
-            let message = format!("`{}` is a {} column, and holds no pictures", column.name, column.column_type.word());
+            let message = format!("`{}` is of type {}, and holds no pictures", column.name, column.column_type.word());
             self.report(
                 &format!("{field}.encode"),
                 message,
@@ -109,7 +109,7 @@ impl Checker<'_> {
     pub(super) fn sentence(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
         if column.column_type.is_numeric() {
             let word = column.column_type.word();
-            let message = format!("`{}` is a {word} column, and sentence reads texts", column.name);
+            let message = format!("`{}` is of type {word}, and sentence reads texts", column.name);
             self.report(&format!("{field}.encode"), message, "choose a text column, or another encoding".into());
             return None;
         }
@@ -170,7 +170,7 @@ impl Checker<'_> {
     pub(super) fn long_text(&mut self, column: &ColumnSchema, rule: &ColumnRule, field: &str) -> Option<Treatment> {
         let encode = format!("{field}.encode");
         if column.column_type.is_numeric() {
-            let message = format!("`{}` is a {} column, and tfidf reads texts", column.name, column.column_type.word());
+            let message = format!("`{}` is of type {}, and tfidf reads texts", column.name, column.column_type.word());
             self.report(&encode, message, "choose a text column, or another encoding".into());
             return None;
         }

@@ -4,7 +4,7 @@
 
 /// Arithmetic whose `run`, and everything below it, is `#[inline(always)]`, so that it is compiled for the instructions of
 /// the function that calls it.
-pub(super) trait Task {
+pub(crate) trait Task {
     type Output;
 
     fn run(self) -> Self::Output;
@@ -12,7 +12,7 @@ pub(super) trait Task {
 
 /// Whether this processor has the instructions that the arithmetic is made for: AVX2 and FMA, or ARM's, which every one
 /// of 64 bits has.
-pub(super) fn is_wide() -> bool {
+pub(crate) fn is_wide() -> bool {
     #[cfg(target_arch = "x86_64")]
     return is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
     #[cfg(not(target_arch = "x86_64"))]
@@ -20,7 +20,7 @@ pub(super) fn is_wide() -> bool {
 }
 
 /// Runs a task. It is right on every processor, and slow where [`is_wide`] says no.
-pub(super) fn run<T: Task>(task: T) -> T::Output {
+pub(crate) fn run<T: Task>(task: T) -> T::Output {
     #[cfg(target_arch = "x86_64")]
     if is_wide() {
         // SAFETY: the processor has the instructions that the function is compiled for.
