@@ -117,8 +117,10 @@ impl App {
         let folder = &self.config.pretrained;
         wanted.retain(|(_, file)| !folder.join(file).is_file());
         let told = |(field, file): (String, String)| {
-            let missing = "in this server's folder of pretrained models: a training here would fail";
-            format!("`{field}`: there is no file `{file}` {missing}")
+            format!(
+                "`{field}`: there is no file `{file}` in this server's folder of pretrained models: a training here \
+                 would fail"
+            )
         };
         wanted.into_iter().map(told).collect()
     }
