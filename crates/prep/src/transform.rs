@@ -370,17 +370,17 @@ impl<'a> Source<'a> {
         };
         let file = pictures.read(row).map_err(|reason| refused(reason, "import the pictures again"))?;
         let Some(file) = file else { return Err(self.refused_missing(row)) };
-        steps.prepare_sized(&file).map_err(|error| match pictures.files.name(pictures.numbers[row]) {
-            // It could be read when it was imported.
-            Some(name) => refused(format!("{name}: {error}"), "import the pictures again"),
-            None => {
-                let hint = match &error {
-                    crate::image::Error::Damaged(_) => "send the file again, whole",
-                    crate::image::Error::TooLarge(_) => "send it smaller: the model sees few pixels of it",
-                    crate::image::Error::NoPicture(_) => "give PNG, JPEG, WebP, BMP or GIF",
-                };
-                refused(error.to_string(), hint)
+        steps.prepare_sized(&file).map_err(|error| {
+            if let Some(name) = pictures.files.name(pictures.numbers[row]) {
+                // It could be read when it was imported.
+                return refused(format!("{name}: {error}"), "import the pictures again");
             }
+            let hint = match &error {
+                crate::image::Error::Damaged(_) => "send the file again, whole",
+                crate::image::Error::TooLarge(_) => "send it smaller: the model sees few pixels of it",
+                crate::image::Error::NoPicture(_) => "give PNG, JPEG, WebP, BMP or GIF",
+            };
+            refused(error.to_string(), hint)
         })
     }
 

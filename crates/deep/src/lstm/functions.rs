@@ -1,12 +1,14 @@
 //! Sigmoid and tanh of 32-bit floats, without a branch, so that the compiler makes vector code of them. Of a number that is
 //! none they are none.
 
+#![expect(clippy::inline_always, reason = "it must be compiled for the instructions of its caller")]
+
 use std::f32::consts::LOG2_E;
 
 /// 1.5 · 2²³: the fraction of a number that is added to it is rounded away.
 const ROUNDS: f32 = 12_582_912.0;
 /// ln 2 in two parts: the first has so few bits that whole multiples of it are exact.
-const LN_2: [f32; 2] = [0.693_359_375, -2.121_944_4e-4];
+const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
 /// What e to the power of it is still a number, and above zero.
 const LARGEST: f32 = 87.0;
 
@@ -34,7 +36,7 @@ pub(super) fn sigmoid(x: f32) -> f32 {
 #[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
     let square = x * x;
-    let polynomial = [2.063_908_9e-2, -5.373_971_6e-2, 0.133_314_42, -0.333_332_82];
+    let polynomial = [2.063_909e-2, -5.373_971_6e-2, 0.133_314_42, -0.333_332_8];
     let sum = polynomial.into_iter().fold(-5.704_988_7e-3, |sum: f32, factor| sum.mul_add(square, factor));
     let near = (sum * square).mul_add(x, x);
     let size = x.abs();
