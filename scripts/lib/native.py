@@ -6,7 +6,9 @@ use. Nothing reaches vendor/ before every archive that is needed has been verifi
 A library of a group is taken only when the group is asked for. It is large, so it is unpacked once into the cache, and
 vendor/ gets symbolic links to it: vendor/lib/FILE, and vendor/NAME to its whole folder where it has a tree.
 
-Usage: native.py [--group NAME]... [--lock FILE] [--vendor DIR] [--cache DIR]
+With --copy it gets copies instead, for a folder that others use and that must not depend on somebody's cache.
+
+Usage: native.py [--group NAME]... [--lock FILE] [--vendor DIR] [--cache DIR] [--copy]
 """
 
 import argparse
@@ -20,12 +22,18 @@ import sys
 import tarfile
 import tempfile
 import time
-import tomllib
 import zipfile
 from pathlib import Path
 
+try:
+    import tomllib
+except ModuleNotFoundError:
+    sys.exit("setup: Python 3.11 or later is needed, and `python3` is " + sys.version.split()[0])
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 ATTEMPTS = 4
+# What a person has called, and calls again.
+CALLED = os.environ.get("MEUSE_SETUP", "scripts/setup")
 
 
 class Stop(Exception):
@@ -35,6 +43,11 @@ class Stop(Exception):
 def main():
     arguments = parse_arguments()
     libraries = chosen(read_lock(arguments.lock), arguments.group)
+    if arguments.copy:
+        # Without a group a library is unpacked where it is used. Headers are for who builds.
+        libraries = [{**library, "tree": []} for library in libraries]
+        for library in libraries:
+            library.pop("group", None)
     vendor, cache = arguments.vendor, arguments.cache
     vendor.mkdir(parents=True, exist_ok=True)
     with locked(vendor / ".lock"):
@@ -60,6 +73,7 @@ def parse_arguments():
     parser.add_argument("--lock", type=Path, default=CHECKOUT / "native.lock")
     parser.add_argument("--vendor", type=Path, default=CHECKOUT / "vendor")
     parser.add_argument("--cache", type=Path, default=cache_root() / "native")
+    parser.add_argument("--copy", action="store_true")
     return parser.parse_args()
 
 
@@ -158,7 +172,7 @@ def obtain(library, cache):
             raise Stop(
                 f"{library['archive']} is not the file that native.lock names; nothing was installed\n{difference}\n"
                 f"  from      {library['registry']} {library['package']} {library['package_version']}\n"
-                "  to do     run scripts/setup again; if the hash stays different, do not use the file: the registry\n"
+                f"  to do     run {CALLED} again; if the hash stays different, do not use the file: the registry\n"
                 "            or something on the way has changed it. Only after checking the new hash against a\n"
                 "            second source, write it into native.lock"
             )
@@ -211,7 +225,7 @@ def retry(command, folder):
             pipes = {"stdin": subprocess.DEVNULL, "stdout": shown, "stderr": subprocess.PIPE}
             done = subprocess.run(command, cwd=folder, text=True, **pipes)
         except FileNotFoundError:
-            hint = "install it (npm comes with Node.js), then run scripts/setup again"
+            hint = f"install it (npm comes with Node.js), then run {CALLED} again"
             raise Stop(f"`{command[0]}` is missing, which has to fetch {command[-1]}: {hint}") from None
         if done.returncode == 0:
             return

@@ -4,6 +4,7 @@ Usage: python3 -m unittest discover tests/setup
 """
 
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -214,6 +215,16 @@ class NativeLibraries(unittest.TestCase):
         first, second = ((vendor / "lib/liblarge.so").resolve() for vendor in (self.vendor, clone))
         self.assertEqual(first, second)
         self.assertIn("nothing to do", self.succeeds(online=False, groups=["deep"]))
+
+    def test_a_copy_depends_on_nobody_s_cache(self):
+        done = subprocess.run(
+            [*self.command(groups=["deep"]), "--copy"], env=self.environment(), capture_output=True, text=True, timeout=120
+        )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        shutil.rmtree(self.cache)
+        self.assert_complete(self.vendor)
+        self.assertEqual((self.vendor / "lib/liblarge.so").read_bytes(), registries.WHEEL_LIBRARY)
+        self.assertFalse((self.vendor / "lib/liblarge.so").is_symlink() or (self.vendor / "large").exists())
 
     def test_a_damaged_library_of_a_group_is_unpacked_again(self):
         self.succeeds(groups=["deep"])

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::media;
 use crate::recipe::Recipe;
 use crate::schema::Schema;
 
@@ -68,9 +69,6 @@ pub enum JobSpec {
     /// Turn a recipe and a dataset version into a bundle.
     Train(Box<TrainSpec>),
 }
-
-/// The columns of the sizes of pictures, in a dataset of pictures.
-const SIZES: [&str; 2] = ["width", "height"];
 
 /// What a job may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -192,8 +190,8 @@ impl TrainSpec {
         if self.recipe.keep.is_empty() {
             return self.schema.clone();
         }
-        let mut named = HashSet::from(SIZES.map(str::to_owned));
-        gather(&serde_json::to_value(&self.recipe).unwrap_or_default(), &mut named);
+        let mut named = HashSet::from(media::SIZES.map(str::to_owned));
+        gather(&serde_json::to_value(&self.recipe).expect("a recipe is JSON"), &mut named);
         let columns = self.schema.columns.iter().filter(|column| named.contains(&column.name));
         Schema { columns: columns.cloned().collect() }
     }

@@ -8,6 +8,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// The columns of the sizes of pictures, in a dataset of pictures.
+pub const SIZES: [&str; 2] = ["width", "height"];
 /// The file among an import's outputs that says which packs there are: a [`Packs`] as JSON.
 pub const PACKS: &str = "media.json";
 /// The file among an import's outputs that lists the pictures.

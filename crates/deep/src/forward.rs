@@ -300,7 +300,7 @@ impl Layer<'_> {
     fn max_pool2d(&self, input: &Tensor, size: [usize; 2], stride: [usize; 2], padding: Padding) -> Tensor {
         let windows = windows(self.shape, size, stride, padding);
         let padded = if windows.iter().any(|window| window.before + window.after > 0) {
-            input.pad(around(&windows), "constant", f64::from(f32::MIN))
+            input.pad(around(&windows), "constant", f64::NEG_INFINITY)
         } else {
             input.shallow_clone()
         };

@@ -2,6 +2,7 @@
 //! here the rows are learnt: of tables, pictures and texts alike.
 
 use std::path::Path;
+use std::sync::Once;
 
 use meuse_child::EventLog;
 use meuse_core::bundle::{Explanation, Task};
@@ -87,7 +88,8 @@ impl NetworkLearner for Learner<'_> {
         let fitted = fit(&wanted).map_err(of_deep)?;
         let place = if self.device == Device::Cpu { "" } else { ", computed on a GPU" };
         let notes = [begun.notes, vec![format!("{} epochs of training{place}", fitted.epochs)], fitted.notes].concat();
-        let model = LearntNetwork { graph, weights: fitted.weights, scale, threads: context.threads };
+        let weights = fitted.weights;
+        let model = LearntNetwork { graph, weights, scale, threads: context.threads, given_back: Once::new() };
         Ok(Learnt {
             model: Model::Network(Box::new(model)),
             notes,
@@ -107,6 +109,7 @@ struct LearntNetwork {
     weights: Weights,
     scale: Scale,
     threads: usize,
+    given_back: Once,
 }
 
 impl std::fmt::Debug for LearntNetwork {
@@ -117,8 +120,8 @@ impl std::fmt::Debug for LearntNetwork {
 
 impl NetworkModel for LearntNetwork {
     fn raw_scores(&self, x: &Matrix) -> Result<Vec<f64>, Error> {
-        // The training is over, and what it read of its rows is let go.
-        meuse_deep::give_back_memory();
+        // The training is over, and what it read of its rows is let go: once, since answering takes it again.
+        self.given_back.call_once(meuse_deep::give_back_memory);
         let own = outputs(&self.graph, &self.weights, x, self.threads).map_err(of_deep)?;
         Ok(own.into_iter().map(|value| self.scale.grow(f64::from(value))).collect())
     }

@@ -52,7 +52,8 @@ async fn run(config: &Config, address_file: Option<&Path>) -> anyhow::Result<()>
         }
         _ => anyhow::anyhow!("cannot listen on {listen}: {error}"),
     })?;
-    if gpus::present() > 0 && !gpus::has_libraries(&settings.native) {
+    let wants_gpus = settings.deep_program.exists() && config.count("compute", "gpus")? != Some(0);
+    if wants_gpus && gpus::present() > 0 && !gpus::has_libraries(&settings.native) {
         tracing::warn!("this machine has a GPU, and not the libraries that compute on it: run scripts/setup --gpu");
     }
     let home = settings.home.clone();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use meuse_core::media::LabelledBox;
+use meuse_core::media::{LabelledBox, SIZES};
 use meuse_core::table::{MISSING, Table, Values};
 use meuse_prep::boxes::{Placement, TrueBox};
 
@@ -10,8 +10,6 @@ use crate::Error;
 use crate::evaluate::TrueArea;
 use crate::split::counted;
 
-/// The columns of a dataset of pictures that hold their sizes.
-const SIDES: [&str; 2] = ["width", "height"];
 /// What to do about boxes that cannot be read.
 const AGAIN: &str = "import the pictures with COCO's annotations again";
 
@@ -114,7 +112,7 @@ fn sizes(table: &Table) -> Result<Vec<[f64; 2]>, Error> {
         Some(Values::Number(numbers)) => Ok(numbers),
         _ => Err(Error::input("dataset", format!("it has no column `{name}` of the pictures' sizes"), AGAIN)),
     };
-    let [widths, heights] = [column(SIDES[0])?, column(SIDES[1])?];
+    let [widths, heights] = [column(SIZES[0])?, column(SIZES[1])?];
     let size = |(row, (width, height)): (usize, (&f64, &f64))| {
         if *width >= 1.0 && *height >= 1.0 {
             return Ok([*width, *height]);

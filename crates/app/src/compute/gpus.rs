@@ -12,9 +12,25 @@ const DEVICES: &str = "/dev";
 /// What the devices of NVIDIA's driver are called, before their number.
 const NVIDIA: &str = "nvidia";
 
-/// How many GPUs of NVIDIA this machine has, by the devices that its driver shows.
+/// The variable by which CUDA is told which GPUs there are.
+pub(crate) const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
+
+/// How many GPUs of NVIDIA this server may use: those that its own environment names, or else those of the machine, by the
+/// devices that its driver shows.
 pub fn present() -> usize {
-    numbered(Path::new(DEVICES))
+    let devices = numbered(Path::new(DEVICES));
+    named().map_or(devices, |names| names.len().min(devices))
+}
+
+/// What CUDA calls the GPU with this number, of those that this server may use.
+pub(crate) fn name_of(number: usize) -> String {
+    named().and_then(|names| names.get(number).cloned()).unwrap_or_else(|| number.to_string())
+}
+
+/// The GPUs that the environment of this server names.
+fn named() -> Option<Vec<String>> {
+    let names = std::env::var(VISIBLE).ok()?;
+    Some(names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
 }
 
 /// Whether this folder of native libraries has those that compute on a GPU.

@@ -74,10 +74,8 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
     let described = described(&gathered);
     profile.warnings.extend(repeated(&described, profile.rows));
     if let Some(first) = gathered.problems.first() {
-        let count = gathered.problems.len();
-        let files = gathered.rows.len() + count;
-        let first = format!("the first one is {}: {}", first.file, first.reason);
-        watch.log(Level::Warning, &format!("{count} of {files} files were left out; {first}"));
+        let (count, FileProblem { file, reason }) = (gathered.problems.len(), first);
+        watch.log(Level::Warning, &format!("{count} things were left out; the first one is {file}: {reason}"));
     }
     profile.images = Some(described);
     let schema = profile.columns.iter().zip(categories).map(|(column, categories)| ColumnSchema {

@@ -14,7 +14,7 @@ fn networks() -> Vec<(&'static str, Vec<NetworkInput>)> {
         { kind = "dropout", rate = 0.2 }, { kind = "dense", units = 3 }]"#;
     let pictures = r#"layers = [
         { kind = "conv2d", filters = 6, kernel = 3, padding = "same", activation = "relu" },
-        { kind = "max_pool2d", size = 2 }, { kind = "batch_norm" }, { kind = "depthwise_conv2d", kernel = 3 },
+        { kind = "max_pool2d", size = 3, stride = 2, padding = "same" }, { kind = "batch_norm" }, { kind = "depthwise_conv2d", kernel = 3 },
         { kind = "average_pool2d", size = 2, padding = "same" }, { kind = "flatten" }, { kind = "dense", units = 3 }]"#;
     let steps = r#"layers = [{ kind = "embedding", size = 8 }, { kind = "position_embedding" },
         { kind = "transformer_encoder", heads = 2, feed_forward = 16, dropout = 0.1 },

@@ -89,7 +89,10 @@ fn versions_of(path: &Path) -> Result<String, String> {
     let mut command = Command::new(path);
     command.arg("--version");
     if let Ok(folder) = crate::wiring::native_folder() {
-        command.env("LD_LIBRARY_PATH", folder);
+        // Behind it, what this process was told: a container may have a GPU's driver only there.
+        let own = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        let folders = std::iter::once(folder).chain(std::env::split_paths(&own));
+        command.env("LD_LIBRARY_PATH", std::env::join_paths(folders).unwrap_or(own));
     }
     let output = command.output().map_err(|error| format!("{} does not start: {error}", path.display()))?;
     if output.status.success() {
@@ -133,11 +136,9 @@ fn deep_program() -> Option<Finding> {
 /// What computes on a GPU, where there is one.
 fn gpus(folders: &[PathBuf]) -> Option<Finding> {
     let present = gpus::present();
-    if present == 0 {
-        return None;
-    }
+    let program = crate::wiring::deep_program().filter(|_| present > 0)?;
     let path = find(folders, native::TORCH_CUDA);
-    let used = crate::wiring::deep_program().and_then(|program| versions_of(&program).ok());
+    let used = versions_of(&program).ok();
     let used = used.and_then(|text| text.lines().nth(1)?.split_once(", ").map(|(_, gpus)| gpus.to_owned()));
     let ok = path.is_some() && used.is_some();
     let remedy = (!ok).then(|| match path {

@@ -1,6 +1,7 @@
 //! Follows a job to its end, with a progress bar and its log.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use meuse_core::api::{EventLine, Job, Page};
@@ -10,6 +11,10 @@ use meuse_core::job::JobState;
 use super::Session;
 use crate::client::segment;
 use crate::output;
+
+/// For how long a job may be queued that begins at once.
+const MOMENTS: usize = 10;
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// Follows the job; a stream that breaks off is resumed where it stopped.
 pub(super) fn to_the_end(session: &Session, id: &str) -> anyhow::Result<Job> {
@@ -26,7 +31,7 @@ pub(super) fn to_the_end(session: &Session, id: &str) -> anyhow::Result<Job> {
             }
             Ok(None) => {}
             Err(error) if failures_in_a_row >= 10 => return Err(error),
-            Err(_) => std::thread::sleep(std::time::Duration::from_millis(500)),
+            Err(_) => std::thread::sleep(Duration::from_millis(500)),
         }
         failures_in_a_row = if before == after { failures_in_a_row + 1 } else { 0 };
     }
@@ -34,10 +39,18 @@ pub(super) fn to_the_end(session: &Session, id: &str) -> anyhow::Result<Job> {
 
 /// Says so where a job waits for others: nothing else is heard of it until they have ended.
 fn tell_waiting(session: &Session, id: &str, bar: &indicatif::ProgressBar) {
+    let path = format!("/api/v1/jobs/{}", segment(id));
+    let waits = || session.client.get::<Job>(&path).is_ok_and(|job| job.state == JobState::Queued);
+    // One that has just been asked for is queued for a moment, whoever else runs.
+    for _ in 0..MOMENTS {
+        if !waits() {
+            return;
+        }
+        std::thread::sleep(MOMENT);
+    }
     let Ok(jobs) = session.client.get::<Page<Job>>("/api/v1/jobs") else { return };
-    let waits = jobs.items.iter().any(|job| job.id == id && job.state == JobState::Queued);
     let running = jobs.items.iter().filter(|job| job.state == JobState::Running).count();
-    if waits && running > 0 {
+    if running > 0 && waits() {
         bar.set_message("queued");
         let jobs = if running == 1 { "one job runs".to_owned() } else { format!("{running} jobs run") };
         bar.suspend(|| eprintln!("queued: {jobs} already; this one begins when a slot is free"));

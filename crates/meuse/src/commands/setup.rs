@@ -26,7 +26,8 @@ pub(super) fn run(order: &Setup) -> anyhow::Result<ExitCode> {
     std::fs::write(&script, SCRIPT)?;
     std::fs::write(&lock, LOCK)?;
     let mut command = Command::new("python3");
-    command.arg(&script).arg("--lock").arg(&lock).arg("--vendor").arg(&folder);
+    command.env("MEUSE_SETUP", "meuse setup");
+    command.arg(&script).arg("--lock").arg(&lock).arg("--vendor").arg(&folder).arg("--copy");
     if order.gpu || order.what == Some(Libraries::Deep) {
         command.args(["--group", "deep"]);
         if order.gpu || gpus::present() > 0 {

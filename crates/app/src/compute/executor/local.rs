@@ -22,7 +22,7 @@ use tokio::process::Command;
 
 use super::memory;
 use super::process::Child;
-use crate::compute::handed;
+use crate::compute::{gpus, handed};
 use crate::compute::task::{Task, TaskMedia, TaskWords};
 use crate::{AppConfig, disk};
 
@@ -230,7 +230,9 @@ fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::pro
     command.env("LANG", "C.UTF-8").env("HOME", folder).env("TMPDIR", folder);
     command.env("LD_LIBRARY_PATH", libraries(&native, gpu)).env(native::VARIABLE, &native);
     if let Some(gpu) = gpu {
-        command.env("CUDA_VISIBLE_DEVICES", gpu.to_string());
+        command.env(gpus::VISIBLE, gpus::name_of(gpu));
+        // What is computed in 32-bit floats is not to be computed in fewer bits.
+        command.env("NVIDIA_TF32_OVERRIDE", "0");
     }
     command.env("OMP_NUM_THREADS", config.job_threads.to_string());
     // GNU's OpenMP waits by spinning. On a busy machine every barrier then burns the core that another thread needs to
@@ -251,9 +253,12 @@ fn spawn(config: &AppConfig, spec: &JobSpec, folder: &Path) -> Result<tokio::pro
         }
         _ => CannotStart::Now(format!("{} cannot be started: {error}", program.display())),
     })?;
-    // CUDA reserves far more addresses than it uses memory.
-    if let Some(pid) = child.id().filter(|_| gpu.is_none()) {
-        memory::fence(pid, config.job_max_memory_mib);
+    if let Some(pid) = child.id() {
+        memory::give_up_first(pid);
+        // CUDA reserves far more addresses than it uses memory.
+        if gpu.is_none() {
+            memory::fence(pid, config.job_max_memory_mib);
+        }
     }
     Ok(child)
 }

@@ -14,6 +14,12 @@ const GIVEN_UP_FIRST: &str = "800";
 /// What programs say whose allocation failed: of Rust, of C++, of DuckDB, of the C library.
 const WORDS: [&str; 4] = ["memory allocation of", "bad_alloc", "Out of Memory Error", "Cannot allocate memory"];
 
+/// Has the kernel end a child that was just started before it ends the server.
+pub(crate) fn give_up_first(pid: u32) {
+    // A child that has ended already is nobody's rival.
+    let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), GIVEN_UP_FIRST);
+}
+
 /// Puts the fence around a child that was just started.
 pub(crate) fn fence(pid: u32, limit_mib: usize) {
     let Some(process) = Pid::from_raw(pid.cast_signed()) else { return };
@@ -21,7 +27,6 @@ pub(crate) fn fence(pid: u32, limit_mib: usize) {
     let fence = Some((limit_mib as u64 * 3 / 2 + 1024) * MIB);
     // A child that has ended already needs no fence.
     let _ = prlimit(Some(process), Resource::Data, Rlimit { current: fence, maximum: fence });
-    let _ = std::fs::write(format!("/proc/{pid}/oom_score_adj"), GIVEN_UP_FIRST);
 }
 
 /// The memory that the processes of a group have taken for themselves, in MiB.

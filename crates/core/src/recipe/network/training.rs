@@ -31,8 +31,8 @@ pub enum Device {
     Gpu,
 }
 
-/// How exact products of matrices and convolutions are computed in training. Weights, sums and what is registered are
-/// 32-bit floats in any case.
+/// How exact products of matrices and convolutions are computed in training. Weights, their gradients and what is
+/// registered are 32-bit floats in any case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
