@@ -22,8 +22,8 @@ use tokio::process::Command;
 
 use super::memory;
 use super::process::Child;
-use crate::compute::{gpus, handed};
 use crate::compute::task::{Task, TaskMedia, TaskWords};
+use crate::compute::{gpus, handed};
 use crate::{AppConfig, disk};
 
 const OUTPUT: &str = "output.txt";
