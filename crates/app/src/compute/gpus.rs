@@ -24,13 +24,26 @@ pub fn present() -> usize {
 
 /// What CUDA calls the GPU with this number, of those that this server may use.
 pub(crate) fn name_of(number: usize) -> String {
-    named().and_then(|names| names.get(number).cloned()).unwrap_or_else(|| number.to_string())
+    name_among(named().as_deref(), number)
+}
+
+/// Where names are given, a number that has none is no GPU: to CUDA that is an empty name.
+fn name_among(names: Option<&[String]>, number: usize) -> String {
+    match names {
+        Some(names) => names.get(number).cloned().unwrap_or_default(),
+        None => number.to_string(),
+    }
 }
 
 /// The GPUs that the environment of this server names.
 fn named() -> Option<Vec<String>> {
-    let names = std::env::var(VISIBLE).ok()?;
-    Some(names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    std::env::var(VISIBLE).ok().map(|text| names(&text))
+}
+
+/// The names of a list, up to the first that is none, as CUDA reads it: `-1` hides all that follow.
+fn names(text: &str) -> Vec<String> {
+    let names = text.split(',').map(str::trim);
+    names.take_while(|name| !name.is_empty() && !name.starts_with('-')).map(str::to_owned).collect()
 }
 
 /// Whether this folder of native libraries has those that compute on a GPU.
@@ -95,6 +108,16 @@ mod tests {
         let fourth = gpus.take().expect("a GPU");
         assert_eq!([third.number, fourth.number], [0, 0]);
         assert!(Gpus::new(0).take().is_none());
+    }
+
+    #[test]
+    fn a_server_that_was_given_some_gpus_gives_its_trainings_no_others() {
+        let given = names("3, GPU-5f,-1,2");
+        assert_eq!(given, ["3", "GPU-5f"]);
+        assert_eq!([0, 1, 2].map(|number| name_among(Some(&given), number)), ["3", "GPU-5f", ""]);
+        assert_eq!(names(""), names("-1"));
+        assert_eq!(name_among(Some(&[]), 0), "");
+        assert_eq!(name_among(None, 1), "1");
     }
 
     #[test]

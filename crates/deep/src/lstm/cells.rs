@@ -8,7 +8,7 @@ use super::kernels::LANES;
 /// rows × units, `hidden` the same, padded.
 #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
 pub(super) fn forth(units: usize, gates: &mut [f32], before: Option<&[f32]>, cells: &mut [f32], hidden: &mut [f32]) {
-    let nothing = vec![0.0; units];
+    let nothing = vec![0.0; if before.is_some() { 0 } else { units }];
     let rows = gates.chunks_exact_mut(4 * units);
     let places = cells.chunks_exact_mut(units).zip(hidden.chunks_exact_mut(units.next_multiple_of(LANES)));
     for (row, (gates, (cells, hidden))) in rows.zip(places).enumerate() {
@@ -60,7 +60,7 @@ pub(super) fn back(
     of_cells: &mut [f32],
 ) {
     // Before the first step there is nothing to forget.
-    let nothing = vec![0.0; units];
+    let nothing = vec![0.0; if before.is_some() { 0 } else { units }];
     let rows = gates.chunks_exact_mut(4 * units);
     let places = of_cells.chunks_exact_mut(units).zip(of_hidden.chunks_exact(units));
     for (row, (gates, (of_cells, of_hidden))) in rows.zip(places).enumerate() {

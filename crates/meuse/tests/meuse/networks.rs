@@ -201,12 +201,12 @@ fn a_libtorch_that_is_missing_or_is_another_one_is_told_with_what_to_do() {
 
 #[test]
 fn a_gpu_that_is_not_there_is_refused_where_it_is_asked_for_and_warned_of_where_it_is_not() {
-    // With a GPU there is nothing to refuse.
-    if Path::new("/dev/nvidia0").exists() {
-        return;
-    }
     let gpu = recipe().replace("[algorithm]\n", "[algorithm]\ndevice = \"gpu\"\n");
-    let server = Server::start();
+    // Where this machine has GPUs, neither server is to see them.
+    let mut server = Server::new();
+    server.environment.push(("CUDA_VISIBLE_DEVICES", "-1".into()));
+    server.restart();
+    server.read_key();
     server.import_credit();
     let path = server.file("gpu.toml", &gpu);
     let said = server.fails(&["train", path.to_str().expect("UTF-8"), "--model", "net", "--follow"]);
@@ -215,6 +215,7 @@ fn a_gpu_that_is_not_there_is_refused_where_it_is_asked_for_and_warned_of_where_
 
     // A server that was told of a GPU which is not there, or not any more.
     let mut server = Server::new();
+    server.environment.push(("CUDA_VISIBLE_DEVICES", "-1".into()));
     server.environment.push(("MEUSE_COMPUTE__GPUS", "1".into()));
     server.restart();
     server.read_key();
