@@ -2,7 +2,8 @@
 
 A recipe of examples/ is trained with several seeds, and the peers' scripts (peer_torch.py, peer_keras.py) do the same
 from the same files: architecture, beginnings, optimiser, batch, epochs and parts are alike, and each side has two
-threads. The seeds go in turn, so that a machine that drifts drifts for all.
+threads. The seeds go in turn, so that a machine that drifts drifts for all. With `gpu` both sides compute on one, in
+32-bit floats, and Keras is left out.
 
 Samples per second count from the end of the first step to the end of the last, with the input pipeline of each, and
 with what stands between the epochs: validation where the recipe has it, and Meuse's checkpoints. Whole times begin at
@@ -27,7 +28,7 @@ from meuse import Meuse, instant
 
 HERE = pathlib.Path(__file__).parent
 CHECKOUT = HERE.parents[1]
-GROUP = "Networks"
+GROUP, ON_GPU = "Networks", "Networks on a GPU"
 THREADS = 2
 SEEDS = (42, 43, 44)
 TORCH, KERAS, TORCHVISION = "PyTorch", "Keras", "torchvision"
@@ -64,15 +65,23 @@ def bench(setting, name):
     work = setting.work / "deep" / name
     shutil.rmtree(work, ignore_errors=True)
     files = material.make(case.material, setting.packages, setting.material, sys.executable, work, setting.quick)
-    figures = compared(setting, name, case, files, work)
+    figures = compared(setting, name, on_gpu(case) if setting.gpu else case, files, work)
+    for figure in figures:
+        figure.group = ON_GPU if setting.gpu else GROUP
     shutil.rmtree(work)
     return figures
+
+
+def on_gpu(case):
+    """There the peer is PyTorch, with the same aim."""
+    return dataclasses.replace(case, peers={peer: aim for peer, aim in case.peers.items() if peer != KERAS})
 
 
 def compared(setting, name, case, files, work):
     sides = {"Meuse": []} | {peer: [] for peer in case.peers}
     for seed in case.seeds[:1 if setting.quick else setting.seeds]:
-        text = recipe((CHECKOUT / "examples" / case.recipe).read_text(), seed, len(material.classes(files)), setting.quick)
+        text = (CHECKOUT / "examples" / case.recipe).read_text()
+        text = recipe(text, seed, len(material.classes(files)), setting.quick, setting.gpu)
         for side, runs in sides.items():
             folder = work / "run"
             folder.mkdir(parents=True)
@@ -117,8 +126,10 @@ def told(runs):
     return ", ".join(f"{name} {seconds:.2f}" for name, seconds in medians.items() if seconds >= 0.05)
 
 
-def recipe(text, seed, classes, quick):
+def recipe(text, seed, classes, quick, gpu=False):
     """The recipe of an example with this seed; divided as the folders are where they are divided; of one epoch to be quick."""
+    if gpu:
+        text = replaced_line(text, r"(?m)^name = \"network\"$", 'name = "network"\ndevice = "gpu"')
     text = replaced_line(text, r"seed = \d+", f"seed = {seed}")
     if classes:
         text = replaced_line(text, r"\[split\]\n[^\[]*", '[split]\nmethod = "column"\ncolumn = "split"\n\n')
@@ -171,6 +182,8 @@ def theirs_once(setting, folder, name, text, files, peer):
     command = [python, HERE / script, name, files, "--epochs", algorithm["epochs"], "--batch", algorithm["batch_size"],
                "--rate", algorithm["optimizer"]["learning_rate"], "--seed", read["seed"], "--threads", THREADS,
                "--out", folder / f"model.{ending}"]
+    if algorithm.get("device") == "gpu":
+        command += ["--device", "cuda"]
     if side := read["preprocessing"]["columns"].get("image", {}).get("image", {}).get("width"):
         command += ["--size", side]
     if length := read["preprocessing"]["columns"].get("text", {}).get("sequence", {}).get("length"):

@@ -4,7 +4,7 @@ Both are scripts as users of the frameworks write them, from the files to a save
 process of its own:
 
     peer_torch.py RECIPE FILES --epochs N --batch N --rate R --seed N --threads N [--size N] [--length N] [--out FILE]
-                  [--fine-epochs N --fine-rate R --weights FILE]
+                  [--fine-epochs N --fine-rate R --weights FILE] [--device DEVICE]
 
 Their last line is JSON: seconds of each stage, samples per second, accuracy on the test part, rows of each part.
 """
@@ -33,6 +33,7 @@ def arguments(description):
     parser.add_argument("--fine-epochs", type=int, default=0)
     parser.add_argument("--fine-rate", type=float, default=1e-5)
     parser.add_argument("--weights", type=pathlib.Path, help="pretrained, as torchvision publishes them")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="where PyTorch computes")
     return parser.parse_args()
 
 

@@ -187,42 +187,54 @@ def right(outputs, labels):
     return (told == labels).sum().item()
 
 
+def on(device, loader):
+    """The batches, where the model is."""
+    for x, y in loader:
+        yield x.to(device, non_blocking=True), y.to(device, non_blocking=True)
+
+
 @torch.no_grad()
-def accuracy(model, loader):
+def accuracy(model, loader, device):
     model.eval()
-    return sum(right(model(x), y) for x, y in loader) / len(loader.dataset)
+    return sum(right(model(x), y) for x, y in on(device, loader)) / len(loader.dataset)
 
 
-def train(model, loader, validation, loss_of, rate, epochs):
+def train(model, loader, validation, device, loss_of, rate, epochs):
     optimizer = torch.optim.Adam([weights for weights in model.parameters() if weights.requires_grad], lr=rate)
     for _ in range(epochs):
         model.train()
-        for x, y in loader:
+        for x, y in on(device, loader):
             optimizer.zero_grad()
             loss = loss_of(model(x), y)
             loss.backward()
             optimizer.step()
             stages.step(len(x))
         if validation:
-            accuracy(model, validation)
+            accuracy(model, validation, device)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+            stages.step(0)
 
 
 def main():
     given = peer_common.arguments(__doc__)
     torch.set_num_threads(given.threads)
     torch.manual_seed(given.seed)
+    device = torch.device(given.device)
     sets, model = prepared(given)
+    model.to(device)
     stages.done("prepare")
     workers = WORKERS if isinstance(sets[0], torchvision.datasets.ImageFolder) else 0
-    loaders = [rows and DataLoader(rows, given.batch, shuffle=number == 0, num_workers=workers, persistent_workers=workers > 0)
+    loaders = [rows and DataLoader(rows, given.batch, shuffle=number == 0, num_workers=workers, persistent_workers=workers > 0,
+                                   pin_memory=device.type == "cuda")
                for number, rows in enumerate(sets)]
     loss_of = nn.BCEWithLogitsLoss() if given.recipe.startswith("english") else nn.CrossEntropyLoss()
-    train(model, loaders[0], loaders[1], loss_of, given.rate, given.epochs)
+    train(model, loaders[0], loaders[1], device, loss_of, given.rate, given.epochs)
     if given.fine_epochs:
         model.requires_grad_(True)
-        train(model, loaders[0], loaders[1], loss_of, given.fine_rate, given.fine_epochs)
+        train(model, loaders[0], loaders[1], device, loss_of, given.fine_rate, given.fine_epochs)
     stages.done("train")
-    reached = accuracy(model, loaders[2])
+    reached = accuracy(model, loaders[2], device)
     stages.done("evaluate")
     torch.save(model.state_dict(), given.out)
     stages.done("save")

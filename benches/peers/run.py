@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import platform
+import subprocess
 import sys
 import tempfile
 
@@ -24,6 +25,7 @@ PLOTS = CHECKOUT / "docs" / "figures"
 # are measured by themselves.
 MARKS = ("<!-- figures: begin -->", "<!-- figures: end -->")
 DEEP_MARKS = ("<!-- figures of networks: begin -->", "<!-- figures of networks: end -->")
+GPU_MARKS = ("<!-- figures on a GPU: begin -->", "<!-- figures on a GPU: end -->")
 
 
 @dataclasses.dataclass
@@ -41,6 +43,7 @@ class Setting:
     material: pathlib.Path | None  # where they are fetched to
     pretrained: pathlib.Path  # weights that others have published
     seeds: int = len(deep.SEEDS)  # trainings of each network
+    gpu: bool = False  # networks are trained on a GPU, on both sides
 
     def __post_init__(self):
         self.repetitions = 1 if self.quick else 5
@@ -67,11 +70,15 @@ BENCHES = {
 NETWORKS = {f"deep {recipe}": functools.partial(deep.bench, name=recipe) for recipe in deep.CASES}
 
 
-def machine():
-    """Processor, cores, memory and load, as the reader of a figure wants to know them."""
+def machine(gpu):
+    """Processor, cores, memory, load and the GPU that computes, as the reader of a figure wants to know them."""
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
     memory = int(next(line for line in open("/proc/meminfo") if line.startswith("MemTotal")).split()[1]) / 2**20
-    return f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; load {os.getloadavg()[0]:.1f} at the start"
+    about = f"{cpu}, {os.cpu_count()} cores, {memory:.0f} GiB; load {os.getloadavg()[0]:.1f} at the start"
+    if gpu:
+        asked = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+        about += "; " + subprocess.run(asked, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    return about
 
 
 def plots(figures):
@@ -124,14 +131,15 @@ def main():
     parser.add_argument("--material", type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--command", required=True)
+    parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--publish", action="store_true")
     given = parser.parse_args()
-    about = {"machine": machine(), "date": datetime.date.today().isoformat(), "command": given.command}
+    about = {"machine": machine(given.gpu), "date": datetime.date.today().isoformat(), "command": given.command}
     with tempfile.TemporaryDirectory(prefix="meuse-bench-") as work:
         setting = Setting(given.programs, given.data_python, given.mlflow_python, given.torch_python, given.keras_python,
                           pathlib.Path(work), given.quick, given.packages, given.material,
-                          CHECKOUT / "vendor" / "pretrained" / "lib", given.seeds)
+                          CHECKOUT / "vendor" / "pretrained" / "lib", given.seeds, given.gpu)
         figures = []
         for name, bench in chosen(given.benches, given.recipes).items():
             print(f"bench: {name}", file=sys.stderr, flush=True)
@@ -174,13 +182,14 @@ def page(about, figures):
 def publish(about, figures):
     """Puts tables and plots where the documentation shows them."""
     PLOTS.mkdir(parents=True, exist_ok=True)
-    networks = [figure for figure in figures if figure.group == deep.GROUP]
-    others = [figure for figure in figures if figure.group != deep.GROUP]
-    for marks, measured in ((MARKS, others), (DEEP_MARKS, networks)):
+    marks_of = {deep.GROUP: DEEP_MARKS, deep.ON_GPU: GPU_MARKS}
+    for marks in (MARKS, DEEP_MARKS, GPU_MARKS):
+        measured = [figure for figure in figures if marks_of.get(figure.group, MARKS) == marks]
         if not measured:
             continue
         pictures = []
         for name, drawn in plots(measured):
+            name += "-gpu" if marks == GPU_MARKS else ""
             (PLOTS / f"{name}.svg").write_text(drawn)
             pictures.append(f"![{name}](../docs/figures/{name}.svg)")
         text = page(about, measured) + "\n" + "\n\n".join(pictures)

@@ -5,6 +5,7 @@ Usage: python3 -m unittest discover benches/peers
 
 import hashlib
 import pathlib
+import shutil
 import struct
 import subprocess
 import sys
@@ -33,7 +34,7 @@ class Command(unittest.TestCase):
     def test_help_names_every_bench(self):
         said = self.run_bench("--help")
         self.assertEqual(said.returncode, 0)
-        words = ("serving", "training", "import", "start", "deep", "--quick", "--out", "--publish", "--recipes", "--seeds", "--packages")
+        words = ("serving", "training", "import", "start", "deep", "--quick", "--out", "--publish", "--recipes", "--seeds", "--packages", "--gpu")
         for word in (*words, *deep.CASES):
             self.assertIn(word, said.stdout)
 
@@ -44,6 +45,12 @@ class Command(unittest.TestCase):
         said = self.run_bench("deep", "--packages", "/no/such/folder")
         self.assertEqual(said.returncode, 1)
         self.assertIn("there is no folder /no/such/folder", said.stderr)
+
+    @unittest.skipIf(shutil.which("nvidia-smi"), "a machine with a GPU would go on and build")
+    def test_a_gpu_that_is_not_there_is_missed_before_anything_is_built(self):
+        said = self.run_bench("deep", "--gpu")
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("--gpu wants a GPU of NVIDIA", said.stderr)
 
 
 class Figures(unittest.TestCase):
@@ -115,6 +122,15 @@ class Networks(unittest.TestCase):
                 before = tomllib.loads(self.example(case))
                 after = tomllib.loads(deep.recipe(self.example(case), 7, 0, quick=False))
                 self.assertEqual(after, before | {"seed": 7})
+
+    def test_on_a_gpu_a_recipe_wants_it_and_the_peer_is_pytorch(self):
+        for name, case in deep.CASES.items():
+            with self.subTest(name):
+                before = tomllib.loads(self.example(case))
+                after = tomllib.loads(deep.recipe(self.example(case), before["seed"], 0, quick=False, gpu=True))
+                self.assertEqual(after, before | {"algorithm": before["algorithm"] | {"device": "gpu"}})
+                self.assertNotIn(deep.KERAS, deep.on_gpu(case).peers)
+        self.assertEqual(deep.on_gpu(deep.CASES["digits"]).peers, {deep.TORCH: 1.1})
 
     def test_what_lies_in_parts_is_divided_as_it_lies_and_has_as_many_outputs_as_classes(self):
         recipe = tomllib.loads(deep.recipe(self.example(deep.CASES["icons"]), 7, 4, quick=True))
