@@ -7,9 +7,10 @@ mod events;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use meuse_core::events::{EventKind, FILE, Failure, Level};
@@ -36,10 +37,15 @@ impl From<anyhow::Error> for Ended {
     }
 }
 
+/// Which panics are no fault of the program, by what they say: libraries panic where they are refused memory.
+pub type Known = fn(&str) -> Option<Failure>;
+
 /// The program of a child: `PROGRAM DIR` does the work of the folder, `PROGRAM --version` prints what `versions` says.
+/// A panic is a crash, unless it is `known` as a failure.
 pub fn main(
     program: &'static str,
     versions: impl FnOnce() -> anyhow::Result<String>,
+    known: Known,
     work: impl FnOnce(&Path, JobSpec, &Path, &EventLog) -> Result<(), Ended>,
 ) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -50,7 +56,7 @@ pub fn main(
         }),
         [folder] => {
             let folder = Path::new(folder);
-            run(program, folder, |spec, out, events| work(folder, spec, out, events))
+            run(program, folder, known, |spec, out, events| work(folder, spec, out, events))
         }
         _ => {
             eprintln!("usage: {program} DIR, where DIR holds job.json; or {program} --version");
@@ -71,13 +77,19 @@ pub fn main(
 fn run(
     program: &'static str,
     folder: &Path,
+    known: Known,
     work: impl FnOnce(JobSpec, &Path, &EventLog) -> Result<(), Ended>,
 ) -> anyhow::Result<ExitCode> {
     let log = Arc::new(EventLog::append_to(&folder.join(FILE))?);
     events::beat(program, Arc::clone(&log), folder)?;
-    end_on_panic(Arc::clone(&log));
+    let failure = end_on_panic(Arc::clone(&log), known);
     meuse_faults::reach("child.started");
-    match perform(folder, &log, work) {
+    let ended = catch_unwind(AssertUnwindSafe(|| perform(folder, &log, work)));
+    let ended = match (failure.get(), ended) {
+        (Some(failure), _) => Err(Ended::Failed(failure.clone())),
+        (None, ended) => ended.unwrap_or_else(|_| Err(anyhow::anyhow!("the job panicked").into())),
+    };
+    match ended {
         Ok(()) => {
             meuse_faults::reach("child.synced");
             log.finish(EventKind::Done)?;
@@ -96,14 +108,29 @@ fn run(
     }
 }
 
-/// A panic of any thread ends the process as a crash, and leaves a line that says what it was.
-fn end_on_panic(events: Arc<EventLog>) {
+/// A panic of any thread ends the process as a crash, and leaves a line that says what it was. One that is known unwinds
+/// instead, and so do the panics of those that waited for its thread; then the failure is here.
+fn end_on_panic(events: Arc<EventLog>, known: Known) -> Arc<OnceLock<Failure>> {
+    let failure = Arc::new(OnceLock::new());
+    let found = Arc::clone(&failure);
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if let Some(failure) = said(panic).and_then(known) {
+            let _ = found.set(failure);
+        }
+        if found.get().is_some() {
+            return;
+        }
         usual(panic);
         events.tell(EventKind::Log { level: Level::Warning, message: format!("the job crashed: {panic}") });
         std::process::abort();
     }));
+    failure
+}
+
+fn said<'panic>(panic: &'panic PanicHookInfo<'_>) -> Option<&'panic str> {
+    let payload = panic.payload();
+    payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied())
 }
 
 fn perform(

@@ -18,13 +18,25 @@ use meuse_deep::{Device, checkpoint, gpu};
 use crate::learner::{Learner, Told};
 
 fn main() -> ExitCode {
-    meuse_child::main("meuse-deep", || Ok(versions()), perform)
+    meuse_child::main("meuse-deep", || Ok(versions()), without_memory, perform)
 }
 
 /// libtorch, and how many GPUs it finds where it could compute on some.
 fn versions() -> String {
     let gpus = gpu::count().map(|count| format!(", {count} GPU{}", if count == 1 { "" } else { "s" }));
     format!("libtorch {}{}", meuse_deep::LIBTORCH_VERSION, gpus.unwrap_or_default())
+}
+
+/// libtorch panics where it is refused memory, of the machine or of a GPU.
+fn without_memory(panic: &str) -> Option<Failure> {
+    let at = ["CUDA out of memory", "can't allocate memory"].iter().find_map(|words| panic.find(words))?;
+    let reason = panic[at..].lines().next()?.trim_end_matches(['"', ')']);
+    Some(Failure {
+        field: "algorithm.batch_size".into(),
+        message: format!("no memory is left to compute a batch with: {reason}"),
+        hint: "use a smaller batch_size, smaller pictures or fewer units, or wait until nothing else computes there"
+            .into(),
+    })
 }
 
 fn perform(folder: &Path, spec: JobSpec, out: &Path, events: &EventLog) -> Result<(), Ended> {

@@ -13,5 +13,5 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let versions = || Ok(format!("duckdb {}", meuse_data::duckdb_version()?));
-    meuse_child::main("meuse-job", versions, work::perform)
+    meuse_child::main("meuse-job", versions, |_| None, work::perform)
 }

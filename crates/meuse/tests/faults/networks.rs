@@ -242,6 +242,24 @@ fn a_disk_that_refuses_a_checkpoint_costs_the_checkpoint_and_not_the_training() 
 }
 
 #[test]
+fn a_batch_for_which_no_memory_is_left_fails_at_once_and_says_what_needs_less() {
+    // libtorch alone takes three quarters of this address space; half of what the wide layer makes of a batch is left.
+    let server = server_with(r#"ulimit -v 2000000; exec "$DEEP" "$1""#);
+    whole(&server, "small", &short());
+    let wide = recipe(1, 84).replace("units = 8", "units = 1000000");
+    let failed = ended(&server, &train(&server, "wide", &wide));
+    let failure = &failed["failure"];
+    assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(1)), "{failed}");
+    assert_eq!(failure["field"], "algorithm.batch_size", "{failed}");
+    let message = failure["message"].as_str().expect("a message");
+    assert!(
+        message.starts_with("no memory is left to compute a batch with: ") && message.contains("bytes"),
+        "{message}"
+    );
+    until("nothing is left of it", || is_empty(&server.path("home/work")).then_some(()));
+}
+
+#[test]
 fn a_training_that_diverges_says_at_which_step_and_its_last_good_checkpoint_is_kept() {
     let server = Server::start();
     story::import(&server, "credit", 1);
