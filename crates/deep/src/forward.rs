@@ -70,18 +70,17 @@ pub(crate) fn forward(
         }
         values.push(Some(if input.ids.is_some() { value.to_kind(Kind::Int64) } else { value }));
     }
-    let readers = readers(graph);
     if let Some((nodes, value)) = ahead {
         values.resize_with(graph.inputs.len() + nodes - 1, || None);
         values.push(Some(value));
     }
     for (index, node) in graph.nodes.iter().enumerate().skip(done) {
         let from: Vec<&Tensor> = node.from.iter().filter_map(|value| values[*value].as_ref()).collect();
-        let alone = readers[node.from[0]] == 1 && is_fresh(graph, node.from[0]);
-        let activation = last_function(graph, &readers, index);
+        let over = graph.writes_over(index);
+        let activation = last_function(graph, index);
         let shape = graph.shape(node.from[0]);
         let Pass { training, here } = pass;
-        let value = Layer { node, weights, shape, training, here, alone, activation }.apply(&from);
+        let value = Layer { node, weights, shape, training, here, over, activation }.apply(&from);
         // What nobody reads any more is let go, so that answering needs no more memory than two layers do.
         for read in &node.from {
             if last_use[*read] == index {
@@ -104,32 +103,13 @@ fn last_uses(graph: &Graph) -> Vec<usize> {
     last
 }
 
-/// For each value how many times it is read.
-fn readers(graph: &Graph) -> Vec<usize> {
-    let mut readers = vec![0; graph.inputs.len() + graph.nodes.len()];
-    for value in graph.nodes.iter().flat_map(|node| &node.from) {
-        readers[*value] += 1;
-    }
-    readers
-}
-
-/// Whether a value is one that its layer has made for itself, and no view of another. (A batch norm that lies in the
-/// convolution before it hands that one's value on, but then nobody else reads it.)
-fn is_fresh(graph: &Graph, value: usize) -> bool {
-    let Some(node) = value.checked_sub(graph.inputs.len()) else { return false };
-    matches!(
-        graph.nodes[node].kind,
-        LayerKind::Conv2d(_) | LayerKind::DepthwiseConv2d(_) | LayerKind::BatchNorm(_) | LayerKind::Add
-    )
-}
-
 /// What a layer does to each value in the end: its own function, unless the layer after it takes that over.
-fn last_function(graph: &Graph, readers: &[usize], index: usize) -> Activation {
+fn last_function(graph: &Graph, index: usize) -> Activation {
     let node = &graph.nodes[index];
     let before = node.from[0].checked_sub(graph.inputs.len());
-    if is_pooled_first(graph, readers, index) {
+    if is_pooled_first(graph, index) {
         Activation::Linear
-    } else if before.is_some_and(|before| is_pooled_first(graph, readers, before)) {
+    } else if before.is_some_and(|before| is_pooled_first(graph, before)) {
         Activation::Relu
     } else {
         node.kind.activation()
@@ -138,12 +118,12 @@ fn last_function(graph: &Graph, readers: &[usize], index: usize) -> Activation {
 
 /// Whether a layer's rectifier can wait for the pooling that alone reads it, which leaves it a quarter of the work. The
 /// largest of rectified values is the rectified largest, and the gradient goes the same way, bit for bit.
-fn is_pooled_first(graph: &Graph, readers: &[usize], index: usize) -> bool {
+fn is_pooled_first(graph: &Graph, index: usize) -> bool {
     let (node, value) = (&graph.nodes[index], graph.inputs.len() + index);
     let is_pool = |reader: &Node| reader.from.contains(&value) && matches!(reader.kind, LayerKind::MaxPool2d(_));
     matches!(node.kind, LayerKind::Conv2d(_) | LayerKind::DepthwiseConv2d(_))
         && node.kind.activation() == Activation::Relu
-        && readers[value] == 1
+        && graph.readers(value) == 1
         && graph.nodes.iter().any(is_pool)
 }
 
@@ -159,8 +139,8 @@ struct Layer<'a> {
     training: Option<&'a Training>,
     /// See [`Pass::here`].
     here: bool,
-    /// Whether nobody else reads what it reads, so that it may write over it.
-    alone: bool,
+    /// Whether it writes over what it reads.
+    over: bool,
     /// What it does to each value in the end.
     activation: Activation,
 }
@@ -266,16 +246,12 @@ impl Layer<'_> {
         if self.shape.len() == 3 { &[2, 3] } else { &[1] }
     }
 
-    /// A function of each value; written over what is read where no gradient goes through and nobody else reads it, so
-    /// that a frozen backbone needs no memory of its own for it.
+    /// A function of each value; see [`Graph::writes_over`].
     fn function(&self, input: &Tensor, function: Activation) -> Tensor {
         let mut value = input.shallow_clone();
-        if !self.alone || value.requires_grad() {
-            return activate(value, function);
-        }
         match function {
-            Activation::Relu => value.relu_(),
-            Activation::Relu6 => value.clamp_(0.0, 6.0),
+            Activation::Relu if self.over => value.relu_(),
+            Activation::Relu6 if self.over => value.relu6_(),
             _ => activate(value, function),
         }
     }
@@ -283,11 +259,12 @@ impl Layer<'_> {
     fn conv2d(&self, input: &Tensor, kernel: [usize; 2], stride: [usize; 2], padding: Padding, groups: i64) -> Tensor {
         let windows = windows(self.shape, kernel, stride, padding);
         let stride = [stride[0] as i64, stride[1] as i64];
-        let (weight, bias) = match self.weights.folded().convolution(&self.node.name) {
+        let parameter = |layer: &str, name: &str| self.weights.maybe(layer, name);
+        let (weight, bias) = match self.weights.folded().convolution(&self.node.name, parameter) {
             Some((weight, bias)) => (weight, Some(bias)),
-            None => (self.own("weight"), self.maybe("bias")),
+            None => (self.own("weight").shallow_clone(), self.maybe("bias").map(Tensor::shallow_clone)),
         };
-        let (weight, bias) = (&self.short(weight), bias.map(|bias| self.short(bias)));
+        let (weight, bias) = (&self.short(&weight), bias.map(|bias| self.short(&bias)));
         let input = &self.short(input);
         let even = windows.iter().all(|window| window.before == window.after);
         if even {
@@ -435,7 +412,7 @@ fn activate(value: Tensor, activation: Activation) -> Tensor {
     match activation {
         Activation::Linear => value,
         Activation::Relu => value.relu(),
-        Activation::Relu6 => value.clamp(0.0, 6.0),
+        Activation::Relu6 => value.relu6(),
         Activation::LeakyRelu => value.leaky_relu(),
         Activation::Elu => value.elu(),
         Activation::Gelu => value.gelu("none"),

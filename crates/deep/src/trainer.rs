@@ -20,7 +20,7 @@ use tch::{Device, Tensor, no_grad};
 use crate::checkpoint::{Checkpoint, State};
 use crate::crew::{Crew, alone_meanwhile};
 use crate::initialise::Chance;
-use crate::lesson::{Lesson, Share, computes_here, divided, loss, shares, weight_of};
+use crate::lesson::{Lesson, Share, computes_here, divided, loss, pieces, shares, weight_of};
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
 use crate::optimizer::{Optimizer, Step};
 use crate::stack::Stack;
@@ -94,7 +94,7 @@ pub fn fit(fit: &Fit) -> Result<Fitted, Error> {
 /// What a computing thread is asked to do.
 enum Work {
     /// Learns from rows.
-    Learn(Box<Share>),
+    Learn(Vec<Share>),
     /// Makes a step for some of the numbers.
     Make(Step, Range<usize>),
 }
@@ -281,12 +281,13 @@ impl<'a> Run<'a> {
             stack: if here { Stack::of(&graph) } else { None },
         };
         let shares = if fit.device == Device::Cpu { shares(&graph, fit.loss, batch, fit.threads) } else { 1 };
+        let rows = batch.div_ceil(shares);
+        let pieces = if fit.device == Device::Cpu { pieces(&graph, fit.loss, rows) } else { 1 };
         let mut lessons: Vec<Lesson> = (0..shares).map(|_| lesson(self.weights.twin())).collect();
         if let [lesson] = lessons.as_mut_slice() {
             for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
-                let shares = self.shares_of(&batch, 1)?;
-                let learnt = shares.into_iter().map(|share| lesson.learn(share)).collect();
-                let step = self.step(&batch, learnt)?;
+                let learnt = lesson.learn_all(self.shares_of(&batch, pieces)?);
+                let step = self.step(&batch, learnt.into_iter().collect())?;
                 step.make(0..step.count());
                 self.stepped()
             })?;
@@ -297,7 +298,7 @@ impl<'a> Run<'a> {
             std::thread::scope(|scope| {
                 let workers = lessons.into_iter().map(|mut lesson| {
                     move |work| match work {
-                        Work::Learn(share) => Some(lesson.learn(*share)),
+                        Work::Learn(shares) => lesson.learn_all(shares),
                         Work::Make(step, range) => {
                             step.make(range);
                             None
@@ -306,12 +307,13 @@ impl<'a> Run<'a> {
                 });
                 let crew = Crew::start(scope, workers)?;
                 for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
-                    let shares = self.shares_of(&batch, crew.count())?;
-                    let count = shares.len();
-                    for (member, share) in shares.into_iter().enumerate() {
-                        crew.ask(member, Work::Learn(Box::new(share)))?;
+                    let mut shares = self.shares_of(&batch, crew.count() * pieces)?.into_iter().peekable();
+                    let mut asked = 0;
+                    while shares.peek().is_some() {
+                        crew.ask(asked, Work::Learn(shares.by_ref().take(pieces).collect()))?;
+                        asked += 1;
                     }
-                    let learnt = (0..count).map(|member| crew.answer(member)).collect::<Result<Vec<_>, _>>()?;
+                    let learnt = (0..asked).map(|member| crew.answer(member)).collect::<Result<Vec<_>, _>>()?;
                     let step = self.step(&batch, learnt.into_iter().flatten().collect())?;
                     let parts = divided(step.count(), if step.count() < WORTH_MEETING { 1 } else { crew.count() });
                     let made = parts.enumerate().map(|(member, part)| {

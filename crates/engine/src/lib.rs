@@ -10,7 +10,7 @@ mod run;
 mod session;
 
 pub use constant::constant;
-pub use library::{init, library_version};
+pub use library::{check, init, library_version};
 pub use session::{Scores, Session};
 
 use std::path::PathBuf;

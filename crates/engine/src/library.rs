@@ -29,11 +29,8 @@ pub fn init(folder: &Path) -> Result<(), Error> {
     if ENVIRONMENT.get().is_some() {
         return Ok(());
     }
+    check(folder)?;
     let path = path_in(folder);
-    let found = version_of(&path)?;
-    if found != native::ONNX_RUNTIME_VERSION {
-        return Err(Error::LibraryVersion { path, found });
-    }
     let missing = |reason: String| Error::LibraryMissing { path: path.clone(), reason };
     let builder = ort::init_from(&path).map_err(|error| missing(error.to_string()))?;
     let environment = thread_pool()
@@ -43,6 +40,19 @@ pub fn init(folder: &Path) -> Result<(), Error> {
     environment.set_log_level(LogLevel::Warning);
     // Cannot be taken: this is the only place that sets it, under the lock.
     let _ = ENVIRONMENT.set(environment);
+    Ok(())
+}
+
+/// Whether [`init`] would find the library that it wants. Nothing stays loaded, for those who need it an hour later only.
+///
+/// # Errors
+/// As [`init`].
+pub fn check(folder: &Path) -> Result<(), Error> {
+    let path = path_in(folder);
+    let found = version_of(&path)?;
+    if found != native::ONNX_RUNTIME_VERSION {
+        return Err(Error::LibraryVersion { path, found });
+    }
     Ok(())
 }
 

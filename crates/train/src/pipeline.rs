@@ -43,9 +43,11 @@ pub fn train_with(
     networks: Option<&dyn NetworkLearner>,
 ) -> Result<(), Error> {
     let started_at = Clock::system().now();
-    meuse_engine::init(&spec.native)?;
+    // Known to be there before hours of learning, and loaded when it is needed: it takes 10 MiB.
+    meuse_engine::check(&spec.native)?;
     let plan = recipe::check(&spec.recipe, &spec.schema, None).map_err(refused)?;
     if let Algorithm::SkipGram(parameters) = &spec.recipe.algorithm {
+        meuse_engine::init(&spec.native)?;
         return embedding::train(spec, parameters, (&plan, table), watch, out);
     }
     let pretrained = Pretrained::read(&plan, &spec.pretrained)?;
@@ -60,7 +62,7 @@ pub fn train_with(
         watch.log(Level::Info, note);
     }
     let used = parts.named().into_iter().flat_map(|(_, rows)| rows.iter().copied());
-    let sentences = Sentences::of(&pretrained, table, used, spec.limits.threads.max(1), watch)?;
+    let sentences = Sentences::of(&pretrained, (table, used), spec, watch)?;
     let sentences = sentences.as_ref();
     let shop = Workshop { spec, table, plan: &plan, target: &target, networks, pretrained: &pretrained, sentences };
     let rows = Rows { training: &parts.training, validation: &parts.validation };
@@ -118,6 +120,7 @@ fn emit(
 ) -> Result<(Vec<u8>, String), Error> {
     let onnx = fit.learnt.model.to_onnx(shop.spec.recipe.task)?;
     watch.progress("parity check", 0, 1);
+    meuse_engine::init(&shop.spec.native)?;
     let session = Session::open(&onnx, shop.spec.limits.threads.max(1))?;
     let mut check = parity::Check::new(&fit.learnt.model, &session);
     for (rows, scores) in [(&parts.validation, &scores.validation), (&parts.test, &scores.test)] {

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use meuse_core::job::TrainSpec;
 use meuse_core::table::{MISSING, Matrix, Table, Values};
 use meuse_engine::Session;
 use meuse_prep::text::Tokenizer;
@@ -33,9 +34,8 @@ impl Sentences {
     /// The model cannot be run, a text cannot be read, or somebody asked to stop.
     pub(crate) fn of(
         pretrained: &Pretrained,
-        table: &Table,
-        rows: impl Iterator<Item = u32>,
-        threads: usize,
+        (table, rows): (&Table, impl Iterator<Item = u32>),
+        spec: &TrainSpec,
         watch: &dyn Watch,
     ) -> Result<Option<Self>, Error> {
         let Some((column, encoder)) = &pretrained.encoder else { return Ok(None) };
@@ -50,9 +50,10 @@ impl Sentences {
                 texts.push(dictionary.get(code).map_or("", String::as_str));
             }
         }
+        meuse_engine::init(&spec.native)?;
         let session = Session::open(&encoder.vectors(tokenizer.length() as usize)?, 1)?;
         let work = Work { session: &session, tokenizer, width: encoder.width(), texts: &texts, watch };
-        let vectors = work.done_by(threads)?;
+        let vectors = work.done_by(spec.limits.threads.max(1))?;
         Ok(Some(Self { column: column.clone(), encoder: Arc::clone(encoder), places, vectors }))
     }
 

@@ -292,7 +292,7 @@ fn memory_counts_what_a_gradient_goes_through() {
     let (frozen, whole) = (memory("", "\"none\""), memory("", "\"all\""));
     assert!(frozen < 700 && whole > 5000, "{frozen} and {whole} MiB");
     let later = memory("fine_tuning = { epochs = 1 }", "\"none\"");
-    assert!(later > 5000, "{later} MiB");
+    assert!(later > 2500 && later < whole, "{later} MiB");
 }
 
 #[test]

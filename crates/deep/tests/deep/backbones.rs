@@ -1,6 +1,6 @@
 //! Published backbones answer what PyTorch answers, in libtorch and in ONNX Runtime, and are trained as the recipe says.
 //!
-//! `fixtures/make_backbones.py` wrote what is expected; `scripts/setup --tests` fetches the published weights.
+//! `fixtures/make_backbones.py` and `fixtures/make_tuned.py` wrote what is expected; `scripts/setup --tests` fetches the published weights.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -216,6 +216,74 @@ fn fine_tuning_trains_all_weights_and_keeps_the_statistics() {
     assert!(changed.contains(&"eye.features.18.1.weight".to_owned()));
     assert!(!changed.iter().any(|name| name.starts_with("eye.") && name.contains(".running_")), "{changed:?}");
     assert!(changed.contains(&"own_norm.running_mean".to_owned()));
+}
+
+/// What PyTorch changes of a parameter.
+#[derive(Deserialize)]
+struct Change {
+    largest: f32,
+    /// Every so many changes one is here.
+    every: usize,
+    changes: Vec<f32>,
+}
+
+#[derive(Deserialize)]
+struct Tuned {
+    rate: f64,
+    fine_rate: f64,
+    changes: HashMap<String, Change>,
+}
+
+/// A step of the head alone, then one of everything: of the first, PyTorch is told by what the second begins with.
+#[test]
+fn a_step_of_fine_tuning_is_pytorchs() {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/tuned.json"));
+    let expected: Tuned = serde_json::from_str(&text.expect("the fixture")).expect("what the script writes");
+    let tuning = format!("fine_tuning = {{ epochs = 1, learning_rate = {} }}", expected.fine_rate);
+    let [before, after] = ["", &tuning].map(|tuning| {
+        let network = network(&format!(
+            "epochs = 1
+            batch_size = 4
+            optimizer = {{ name = \"sgd\", learning_rate = {}, momentum = 0.0 }}
+            {tuning}
+            layers = [
+                {{ kind = \"backbone\", name = \"eye\", architecture = \"mobilenet_v2\", weights = \"mobilenet_v2-b0353104.pth\" }},
+                {{ kind = \"global_average_pool\" }},
+                {{ kind = \"dense\", name = \"head\", units = 3 }},
+            ]",
+            expected.rate
+        ));
+        let graph = graph(&network, &given(&[3, 32, 32], None), 3, Loss::CrossEntropy);
+        let mut start = pretrained::start(&graph, &published_folder()).expect("scripts/setup --tests has fetched them");
+        let head = by_rule("head", 3 * 1280).into_iter().map(|number| number * 0.05).collect();
+        start.extend([("head.weight".to_owned(), head), ("head.bias".to_owned(), vec![0.0; 3])]);
+        let data = by_rule_picture(4 * 3 * 32 * 32);
+        let pictures = Matrix { data, rows: 4, width: 3 * 32 * 32, sparse: None };
+        let samples = (&pictures, [0.0, 1.0, 2.0, 0.0].as_slice());
+        let listener = Listener::default();
+        let fitted =
+            fit(&network, &graph, Loss::CrossEntropy, samples, |wanted| wanted.start = Some(&start), &listener);
+        fitted.expect("one step of each phase").weights.values()
+    });
+    let mut changed: HashMap<&str, Vec<f32>> = HashMap::new();
+    for ((name, _, before), (_, _, after)) in before.iter().zip(&after) {
+        let change = after.iter().zip(before).map(|(after, before)| after - before).collect();
+        changed.insert(name.strip_prefix("eye.").unwrap_or(name), change);
+    }
+    let mut worst = (0.0, "");
+    for (name, expected) in &expected.changes {
+        let own = &changed[name.as_str()];
+        let picked: Vec<f32> = own.iter().step_by(expected.every).copied().collect();
+        assert_eq!(picked.len(), expected.changes.len(), "{name}");
+        for (own, wanted) in picked.iter().zip(&expected.changes) {
+            let off = (own - wanted).abs() / expected.largest;
+            if off > worst.0 {
+                worst = (off, name);
+            }
+        }
+    }
+    eprintln!("{} parameters, off by {:.1e} of the largest change in `{}`", expected.changes.len(), worst.0, worst.1);
+    assert!(worst.0 < 2e-3, "{worst:?}");
 }
 
 fn bits(fitted: &Fitted) -> Vec<(String, Vec<u32>)> {

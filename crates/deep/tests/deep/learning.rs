@@ -127,3 +127,43 @@ fn a_picture_network_learns_and_answers_alike_in_onnx_runtime() {
     assert!(right > 230, "{right} of 240");
     assert!(probabilities.chunks_exact(3).all(|row| (row.iter().sum::<f32>() - 1.0).abs() < 1e-5));
 }
+
+#[test]
+fn a_rectifier_after_any_layer_learns_and_answers_alike_in_onnx_runtime() {
+    meuse_engine::init(&native_folder()).expect("ONNX Runtime is in the native folder");
+    let (x, y) = (rows(12, 32), (0..12).map(|row| (row % 3) as f32).collect::<Vec<f32>>());
+    let conv = r#"{ name = "conv", kind = "conv2d", filters = 2, kernel = 3, padding = "same" }"#;
+    let befores = [
+        conv.to_owned(),
+        conv.replace("padding", "activation = \"relu\", padding"),
+        conv.replace("padding", "activation = \"sigmoid\", padding"),
+        conv.replace("conv2d", "depthwise_conv2d").replace("filters = 2, ", ""),
+        format!("{conv}, {{ kind = \"batch_norm\" }}"),
+        format!("{conv}, {{ kind = \"add\", from = [\"conv\", \"conv\"] }}"),
+        format!("{conv}, {{ kind = \"average_pool2d\", size = 1 }}"),
+        format!("{conv}, {{ kind = \"dropout\", rate = 0.0 }}"),
+    ];
+    for before in befores {
+        for function in ["relu", "relu6"] {
+            // What comes before is read once more in the end, and must be what it was.
+            for after in ["", r#", { kind = "add", from = ["rectified", "conv"] }"#] {
+                let network = network(&format!(
+                    "epochs = 2
+                    batch_size = 6
+                    layers = [
+                        {before}, {{ name = \"rectified\", kind = \"activation\", function = \"{function}\" }}{after},
+                        {{ kind = \"flatten\" }}, {{ kind = \"dense\", units = 3, activation = \"softmax\" }},
+                    ]"
+                ));
+                let graph = graph(&network, &given(&[2, 4, 4], None), 3, Loss::CrossEntropy);
+                let samples = (&x, y.as_slice());
+                let fitted = fit(&network, &graph, Loss::CrossEntropy, samples, |_| {}, &Listener::default());
+                let weights = fitted.expect("a training").weights;
+                let own = outputs(&graph, &weights, &x, 1).expect("outputs");
+                let session = Session::open(&onnx::emit(&graph, &weights, Scale::NONE), 1).expect("a session");
+                parity::check(&session, &graph, &x, &own)
+                    .unwrap_or_else(|error| panic!("{function} after {before}{after}: {error}"));
+            }
+        }
+    }
+}

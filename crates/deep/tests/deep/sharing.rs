@@ -69,6 +69,31 @@ fn several_threads_learn_what_one_learns() {
     }
 }
 
+/// One thread's share of these pictures is two pieces, and each of four threads' is one.
+#[test]
+fn what_is_learnt_in_pieces_is_what_is_learnt_at_once() {
+    let network = network(
+        r#"
+        epochs = 2
+        batch_size = 24
+        optimizer = { name = "sgd", learning_rate = 0.5 }
+        class_weight = "balanced"
+        layers = [
+            { kind = "conv2d", filters = 64, kernel = 1, activation = "relu" },
+            { kind = "global_average_pool" },
+            { kind = "dense", units = 3 },
+        ]"#,
+    );
+    let (side, loss) = (256, Loss::CrossEntropy);
+    let graph = graph(&network, &given(&[1, side, side], None), 3, loss);
+    let x = rows(24, (side * side) as usize);
+    let y = (0..24).map(|row| (row % 5 % 3) as f32).collect();
+    let world = World { network, graph, loss, x, y };
+    let [pieces, once] = [1, 4].map(|threads| world.weights(threads, 0.0));
+    let furthest = pieces.iter().zip(&once).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(furthest < 1e-5, "{furthest}");
+}
+
 #[test]
 fn each_share_drops_by_a_chance_of_its_own_that_can_be_repeated() {
     let world = World::new(Loss::CrossEntropy, 3, "", r#"{ kind = "dropout", rate = 0.5 },"#);

@@ -39,7 +39,7 @@ pub(crate) fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Numbers from −1 to below 1 by the rule of `fixtures/make_backbones.py`: a hash of the name and the place.
+/// Numbers from −1 to below 1 by the rule of `fixtures/make_numbers.py`: a hash of the name and the place.
 pub(crate) fn by_rule(name: &str, count: usize) -> Vec<f32> {
     let hash = |seed: u32, byte: u8| (seed ^ u32::from(byte)).wrapping_mul(16_777_619);
     let seed = name.bytes().fold(2_166_136_261, hash);

@@ -9,6 +9,7 @@ mod detection;
 mod graph;
 mod initial;
 mod layer;
+mod memory;
 mod parameters;
 mod shape;
 mod summary;

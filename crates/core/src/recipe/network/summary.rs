@@ -1,12 +1,7 @@
-//! The table of a network: layers, shapes, parameters, and an estimate of the memory that training takes.
+//! The table of a network: layers, shapes, parameters.
 
 use super::shape::shown;
 use super::{Graph, Network};
-
-/// Bytes of a 32-bit float.
-const FLOAT: u64 = 4;
-/// What libtorch takes before the first tensor, about.
-const LIBRARY: u64 = 200 << 20;
 
 impl Graph {
     /// How many numbers training changes.
@@ -17,39 +12,6 @@ impl Graph {
     /// How many numbers the network holds and training does not change by gradients.
     pub fn fixed(&self) -> usize {
         self.parameters().filter(|parameter| !parameter.trained).map(super::Parameter::count).sum()
-    }
-
-    /// Memory for training, in bytes: weights, gradients and what the optimiser remembers; each layer's output and its
-    /// gradient for one batch; the library. The data come on top.
-    pub fn estimated_memory(&self, network: &Network) -> u64 {
-        let later = network.fine_tuning.map_or(0, |_| self.fine_tuned().memory(network));
-        self.memory(network).max(later)
-    }
-
-    fn memory(&self, network: &Network) -> u64 {
-        let trained = self.trained() as u64 * (2 + network.optimizer.states() as u64);
-        // What is frozen is held as published and once more made ready.
-        let weights = trained + 2 * self.fixed() as u64;
-        let batch = u64::from(network.batch_size) * (2 * self.kept_outputs() + self.width() as u64);
-        LIBRARY + FLOAT * weights.saturating_add(batch)
-    }
-
-    /// Numbers of all outputs that a gradient goes through, for one row. What lies before the first trained layer is let
-    /// go as soon as it is read: of it the largest counts.
-    fn kept_outputs(&self) -> u64 {
-        let mut learns = vec![false; self.inputs.len()];
-        let (mut kept, mut largest) = (0, 0);
-        for node in &self.nodes {
-            let output = node.shape.iter().product::<usize>() as u64;
-            let learnt = node.parameters.iter().any(|one| one.trained) || node.from.iter().any(|value| learns[*value]);
-            if learnt {
-                kept += output;
-            } else {
-                largest = largest.max(output);
-            }
-            learns.push(learnt);
-        }
-        kept + largest
     }
 
     /// The table, as `meuse recipe check` prints it.
