@@ -63,7 +63,8 @@ pub(crate) fn appraise(
         return detection::appraise(shop, boxes, parts, fit, watch);
     }
     let metric = shop.spec.recipe.chosen_metric();
-    let validation = validate(shop, parts, fit, scores, watch)?;
+    let mut warnings = parts.warnings.clone();
+    let validation = validate(shop, parts, fit, scores, watch, &mut warnings)?;
     watch.progress("evaluate", 0, 3);
     let training = match fit.learnt.model.in_sample() {
         Some(predicted) => Outcome { truth: shop.target.take(&parts.training), predicted: predicted.to_vec() },
@@ -91,7 +92,7 @@ pub(crate) fn appraise(
         mistakes: shop.mistakes(fit, &parts.test, &test),
         curves: binary.as_ref().map(|positive| evaluate::curves(positive, &test.predicted)),
         bootstrap: Some(bootstrap),
-        warnings: parts.warnings.clone(),
+        warnings,
     };
     watch.progress("evaluate", 3, 3);
     Ok(evaluation)
@@ -104,13 +105,18 @@ fn validate(
     fit: &Fit,
     scores: &Scores,
     watch: &dyn Watch,
+    warnings: &mut Vec<String>,
 ) -> Result<Option<Validation>, Error> {
+    let mut without = |reason: String| {
+        watch.log(Level::Warning, &reason);
+        warnings.push(reason);
+        Ok(None)
+    };
     let (source, outcome) = if parts.validation.is_empty() {
         if matches!(fit.learnt.model, Model::Network(_)) {
             let message = "no figures to choose by: a network is not trained anew for each fold; give the split a \
                            validation part";
-            watch.log(Level::Warning, message);
-            return Ok(None);
+            return without(message.to_owned());
         }
         let out_of_fold = match &fit.learnt.out_of_fold {
             Some(scores) => Ok(scores.clone()),
@@ -120,8 +126,7 @@ fn validate(
             Ok(scores) => (OF_FOLDS, shop.outcome(&parts.training, scores)),
             // The model stands all the same; only a choice between versions has nothing to rest on.
             Err(error @ (Error::Input(_) | Error::Prep(_))) => {
-                watch.log(Level::Warning, &format!("no figures to choose by, cross-validation failed: {error}"));
-                return Ok(None);
+                return without(format!("no figures to choose by, cross-validation failed: {error}"));
             }
             Err(error) => return Err(error),
         }

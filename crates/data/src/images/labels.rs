@@ -94,7 +94,7 @@ impl<'a> Finder<'a> {
 
 const FILE_COLUMNS: [&str; 6] = ["file", "filename", "file_name", "path", "image", "picture"];
 const LABEL_COLUMNS: [&str; 4] = ["label", "class", "category", "target"];
-const SPLIT_COLUMNS: [&str; 4] = ["split", "part", "subset", "set"];
+pub(crate) const SPLIT_COLUMNS: [&str; 4] = ["split", "part", "subset", "set"];
 
 /// Reads a manifest; nothing when the file has no column of file names, so is no manifest.
 pub(super) fn manifest(name: &str, bytes: &[u8], finder: &Finder<'_>) -> Result<Option<Listed>, Error> {

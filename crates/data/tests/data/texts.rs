@@ -48,6 +48,16 @@ fn a_column_of_long_texts_is_seen_as_one() {
 }
 
 #[test]
+fn a_text_in_both_parts_is_no_contradiction_but_known_before_it_is_tested() {
+    let imported = import(reviews().replacen("label", "Split", 1));
+    let text = imported.column("text").text.as_ref().expect("it holds long texts");
+    assert!(text.contradictions.is_empty(), "{:?}", text.contradictions);
+    let warnings = imported.warnings();
+    let told = "1 texts of `text` are in both parts of `Split`, in 2 rows: what is learnt is tested";
+    assert!(warnings.contains(told) && !warnings.contains("contradicts"), "{warnings}");
+}
+
+#[test]
 fn mostly_chinese_texts_are_cut_into_words() {
     let texts: Vec<String> = (0..30).map(|row| format!("酒店的服务非常热情，房间也干净{row}")).collect();
     let imported = import(format!("text\n{}\n", texts.join("\n")));

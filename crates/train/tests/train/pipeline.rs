@@ -135,6 +135,8 @@ fn a_class_of_one_training_row_trains_without_figures_to_choose_by() {
     assert_eq!(files.evaluation.validation, None);
     let lines = listener.lines.into_inner().expect("no thread panicked");
     assert!(lines.iter().any(|line| line.starts_with("no figures to choose by")), "{lines:?}");
+    let warnings = files.evaluation.warnings;
+    assert!(warnings.iter().any(|line| line.starts_with("no figures to choose by")), "{warnings:?}");
 }
 
 /// A table with a numeric target that follows `x`, and a category that matters.
