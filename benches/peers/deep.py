@@ -2,8 +2,8 @@
 
 A recipe of examples/ is trained with several seeds, and the peers' scripts (peer_torch.py, peer_keras.py) do the same
 from the same files: architecture, beginnings, optimiser, batch, epochs and parts are alike, and each side has two
-threads. The seeds go in turn, so that a machine that drifts drifts for all. With `gpu` both sides compute on one, in
-32-bit floats, and Keras is left out.
+threads. The seeds go in turn, so that a machine that drifts drifts for all. With `gpu` both sides compute on one, each as
+it comes, and Keras is left out.
 
 Samples per second count from the end of the first step to the end of the last, with the input pipeline of each, and
 with what stands between the epochs: validation where the recipe has it, and Meuse's checkpoints. Whole times begin at

@@ -114,7 +114,8 @@ def plots(figures):
         bars += [(f"Meuse, {name}", figure.median, True) for figure in of_case[:1]]
         bars += [(f"{figure.peer_name}, {name}", figure.peer_median, False) for figure in of_case]
     if bars:
-        yield "networks", plot("Training a network, two threads", "samples/s", bars)
+        where = "on a GPU" if any(figure.group == deep.ON_GPU for figure in figures) else "two threads"
+        yield "networks", plot(f"Training a network, {where}", "samples/s", bars)
 
 
 def main():

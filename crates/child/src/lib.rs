@@ -7,7 +7,7 @@ mod events;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -115,7 +115,7 @@ fn end_on_panic(events: Arc<EventLog>, known: Known) -> Arc<OnceLock<Failure>> {
     let found = Arc::clone(&failure);
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if let Some(failure) = said(panic).and_then(known) {
+        if let Some(failure) = panic.payload_as_str().and_then(known) {
             let _ = found.set(failure);
         }
         if found.get().is_some() {
@@ -126,11 +126,6 @@ fn end_on_panic(events: Arc<EventLog>, known: Known) -> Arc<OnceLock<Failure>> {
         std::process::abort();
     }));
     failure
-}
-
-fn said<'panic>(panic: &'panic PanicHookInfo<'_>) -> Option<&'panic str> {
-    let payload = panic.payload();
-    payload.downcast_ref::<String>().map(String::as_str).or_else(|| payload.downcast_ref::<&str>().copied())
 }
 
 fn perform(

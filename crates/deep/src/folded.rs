@@ -98,6 +98,11 @@ impl Folded {
         Some((parameter(name, "weight")? * factor.reshape([-1, 1, 1, 1]), bias))
     }
 
+    /// Whether a batch norm lies in this convolution.
+    pub(crate) fn is_around(&self, convolution: &str) -> bool {
+        self.convolutions.contains_key(convolution) || self.learning.contains_key(convolution)
+    }
+
     /// Whether the convolution before this batch norm has done its work.
     pub(crate) fn has_norm(&self, name: &str) -> bool {
         self.norms.contains(name)

@@ -220,10 +220,12 @@ impl Layer<'_> {
 
     /// The numbers as products take them.
     fn short(&self, value: &Tensor) -> Tensor {
-        match self.training.map(|training| training.precision) {
-            Some(Precision::Mixed) => value.to_kind(Kind::BFloat16),
-            _ => value.shallow_clone(),
-        }
+        if self.is_short() { value.to_kind(Kind::BFloat16) } else { value.shallow_clone() }
+    }
+
+    /// Whether products are of half the bits.
+    fn is_short(&self) -> bool {
+        self.training.is_some_and(|training| training.precision == Precision::Mixed)
     }
 
     fn linear(&self, input: &Tensor, weight: &str, bias: &str) -> Tensor {
@@ -264,14 +266,16 @@ impl Layer<'_> {
             Some((weight, bias)) => (weight, Some(bias)),
             None => (self.own("weight").shallow_clone(), self.maybe("bias").map(Tensor::shallow_clone)),
         };
-        let (weight, bias) = (&self.short(&weight), bias.map(|bias| self.short(&bias)));
-        let input = &self.short(input);
-        let even = windows.iter().all(|window| window.before == window.after);
-        if even {
-            let around = [windows[0].before as i64, windows[1].before as i64];
-            return input.conv2d(weight, bias, stride, around, 1, groups);
+        // A batch norm that lies in a convolution adds in 32-bit floats, as one that stands for itself.
+        let (bias, added) = match bias {
+            Some(bias) if self.is_short() && self.weights.folded().is_around(&self.node.name) => (None, Some(bias)),
+            bias => (bias.map(|bias| self.short(&bias)), None),
+        };
+        let value = windowed(&self.short(input), (&self.short(&weight), bias), &windows, stride, groups);
+        match added {
+            Some(bias) => value.to_kind(Kind::Float) + bias.reshape([1, -1, 1, 1]),
+            None => value,
         }
-        pad(input, &windows).conv2d(weight, bias, stride, 0, 1, groups)
     }
 
     fn max_pool2d(&self, input: &Tensor, size: [usize; 2], stride: [usize; 2], padding: Padding) -> Tensor {
@@ -394,6 +398,22 @@ pub(crate) fn window(length: usize, kernel: usize, stride: usize, padding: Paddi
 
 pub(crate) fn windows(shape: &[usize], kernel: [usize; 2], stride: [usize; 2], padding: Padding) -> [Window; 2] {
     [0, 1].map(|side| window(shape[1 + side], kernel[side], stride[side], padding))
+}
+
+/// A convolution of what lies in its windows.
+fn windowed(
+    input: &Tensor,
+    (weight, bias): (&Tensor, Option<Tensor>),
+    windows: &[Window; 2],
+    stride: [i64; 2],
+    groups: i64,
+) -> Tensor {
+    let even = windows.iter().all(|window| window.before == window.after);
+    if even {
+        let around = [windows[0].before as i64, windows[1].before as i64];
+        return input.conv2d(weight, bias, stride, around, 1, groups);
+    }
+    pad(input, windows).conv2d(weight, bias, stride, 0, 1, groups)
 }
 
 /// Last axis first, as libtorch counts.

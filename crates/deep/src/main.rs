@@ -27,10 +27,20 @@ fn versions() -> String {
     format!("libtorch {}{}", meuse_deep::LIBTORCH_VERSION, gpus.unwrap_or_default())
 }
 
-/// libtorch panics where it is refused memory, of the machine or of a GPU.
+/// What libtorch says when it is refused memory, of the machine or of a GPU.
+const REFUSED: [&str; 5] = [
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "can't allocate memory",
+];
+
+/// Where libtorch is refused memory, `tch` panics with the text of the error in quotes, and behind it libtorch's stack.
 fn without_memory(panic: &str) -> Option<Failure> {
-    let at = ["CUDA out of memory", "can't allocate memory"].iter().find_map(|words| panic.find(words))?;
-    let reason = panic[at..].lines().next()?.trim_end_matches(['"', ')']);
+    let at = REFUSED.iter().find_map(|words| panic.find(words))?;
+    let line = panic[at..].split("\\n").next()?.lines().next()?;
+    let reason = line.strip_suffix("\")").unwrap_or(line);
     Some(Failure {
         field: "algorithm.batch_size".into(),
         message: format!("no memory is left to compute a batch with: {reason}"),

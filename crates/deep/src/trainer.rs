@@ -281,12 +281,11 @@ impl<'a> Run<'a> {
             stack: if here { Stack::of(&graph) } else { None },
         };
         let shares = if fit.device == Device::Cpu { shares(&graph, fit.loss, batch, fit.threads) } else { 1 };
-        let rows = batch.div_ceil(shares);
-        let pieces = if fit.device == Device::Cpu { pieces(&graph, fit.loss, rows) } else { 1 };
+        let pieces = |rows: usize| if fit.device == Device::Cpu { pieces(&graph, fit.loss, rows) } else { 1 };
         let mut lessons: Vec<Lesson> = (0..shares).map(|_| lesson(self.weights.twin())).collect();
         if let [lesson] = lessons.as_mut_slice() {
             for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
-                let learnt = lesson.learn_all(self.shares_of(&batch, pieces)?);
+                let learnt = lesson.learn_all(self.shares_of(&batch, pieces(batch.rows.len()))?);
                 let step = self.step(&batch, learnt.into_iter().collect())?;
                 step.make(0..step.count());
                 self.stepped()
@@ -307,10 +306,13 @@ impl<'a> Run<'a> {
                 });
                 let crew = Crew::start(scope, workers)?;
                 for_each_batch(fit.training.rows, &order[done..], plan, |batch| {
-                    let mut shares = self.shares_of(&batch, crew.count() * pieces)?.into_iter().peekable();
+                    let pieces = pieces(batch.rows.len().div_ceil(crew.count()));
+                    let shares = self.shares_of(&batch, crew.count() * pieces)?;
+                    let each = shares.len().div_ceil(crew.count());
+                    let mut shares = shares.into_iter().peekable();
                     let mut asked = 0;
                     while shares.peek().is_some() {
-                        crew.ask(asked, Work::Learn(shares.by_ref().take(pieces).collect()))?;
+                        crew.ask(asked, Work::Learn(shares.by_ref().take(each).collect()))?;
                         asked += 1;
                     }
                     let learnt = (0..asked).map(|member| crew.answer(member)).collect::<Result<Vec<_>, _>>()?;

@@ -18,7 +18,7 @@ pub struct Weights {
     trained: Vec<usize>,
     /// All that training changes by gradients, one after the other.
     flat: Tensor,
-    /// What is frozen, made ready.
+    /// Batch norms that lie in convolutions.
     folded: Folded,
 }
 
@@ -134,7 +134,7 @@ impl Weights {
         }
     }
 
-    /// What is frozen, made ready.
+    /// Batch norms that lie in convolutions.
     pub(crate) fn folded(&self) -> &Folded {
         &self.folded
     }

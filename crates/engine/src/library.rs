@@ -43,10 +43,10 @@ pub fn init(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether [`init`] would find the library that it wants. Nothing stays loaded, for those who need it an hour later only.
+/// Whether the folder has the library that [`init`] wants. It is closed again, for those who need it an hour later only.
 ///
 /// # Errors
-/// As [`init`].
+/// [`Error::LibraryMissing`] or [`Error::LibraryVersion`].
 pub fn check(folder: &Path) -> Result<(), Error> {
     let path = path_in(folder);
     let found = version_of(&path)?;

@@ -64,7 +64,14 @@ pub(crate) fn appraise(
     }
     let metric = shop.spec.recipe.chosen_metric();
     let mut warnings = parts.warnings.clone();
-    let validation = validate(shop, parts, fit, scores, watch, &mut warnings)?;
+    let validation = match validate(shop, parts, fit, scores, watch)? {
+        Ok(validation) => Some(validation),
+        Err(reason) => {
+            watch.log(Level::Warning, &reason);
+            warnings.push(reason);
+            None
+        }
+    };
     watch.progress("evaluate", 0, 3);
     let training = match fit.learnt.model.in_sample() {
         Some(predicted) => Outcome { truth: shop.target.take(&parts.training), predicted: predicted.to_vec() },
@@ -98,25 +105,19 @@ pub(crate) fn appraise(
     Ok(evaluation)
 }
 
-/// Figures to choose by: of the validation part or, without one, of folds of the training part.
+/// Figures to choose by: of the validation part or, without one, of folds of the training part; or why there are none.
 fn validate(
     shop: &Workshop,
     parts: &Parts,
     fit: &Fit,
     scores: &Scores,
     watch: &dyn Watch,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Validation>, Error> {
-    let mut without = |reason: String| {
-        watch.log(Level::Warning, &reason);
-        warnings.push(reason);
-        Ok(None)
-    };
+) -> Result<Result<Validation, String>, Error> {
     let (source, outcome) = if parts.validation.is_empty() {
         if matches!(fit.learnt.model, Model::Network(_)) {
             let message = "no figures to choose by: a network is not trained anew for each fold; give the split a \
                            validation part";
-            return without(message.to_owned());
+            return Ok(Err(message.to_owned()));
         }
         let out_of_fold = match &fit.learnt.out_of_fold {
             Some(scores) => Ok(scores.clone()),
@@ -126,7 +127,7 @@ fn validate(
             Ok(scores) => (OF_FOLDS, shop.outcome(&parts.training, scores)),
             // The model stands all the same; only a choice between versions has nothing to rest on.
             Err(error @ (Error::Input(_) | Error::Prep(_))) => {
-                return without(format!("no figures to choose by, cross-validation failed: {error}"));
+                return Ok(Err(format!("no figures to choose by, cross-validation failed: {error}")));
             }
             Err(error) => return Err(error),
         }
@@ -134,7 +135,7 @@ fn validate(
         (OF_VALIDATION, shop.outcome(&parts.validation, scores.validation.clone()))
     };
     let (metrics, _) = shop.metrics_with_intervals(&outcome, watch)?;
-    Ok(Some(Validation { source: source.to_owned(), metrics }))
+    Ok(Ok(Validation { source: source.to_owned(), metrics }))
 }
 
 impl Workshop<'_> {

@@ -179,7 +179,8 @@ pub(super) fn compare(connection: &Connection, from: &str, profile: &mut Profile
             // A column of two parts is no label: a text in both is known before it is tested.
             if texts > 0 && SPLIT_COLUMNS.contains(&label.to_lowercase().as_str()) {
                 profile.warnings.push(format!(
-                    "{texts} texts of `{name}` are in both parts of `{label}`, in {rows} rows: what is learnt is tested"
+                    "{texts} texts of `{name}` are in both parts of `{label}`, in {rows} rows: a split by it tests what \
+                     was learnt"
                 ));
             } else if texts > 0 {
                 profile.warnings.push(format!(

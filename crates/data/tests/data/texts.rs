@@ -53,7 +53,7 @@ fn a_text_in_both_parts_is_no_contradiction_but_known_before_it_is_tested() {
     let text = imported.column("text").text.as_ref().expect("it holds long texts");
     assert!(text.contradictions.is_empty(), "{:?}", text.contradictions);
     let warnings = imported.warnings();
-    let told = "1 texts of `text` are in both parts of `Split`, in 2 rows: what is learnt is tested";
+    let told = "1 texts of `text` are in both parts of `Split`, in 2 rows: a split by it tests what was learnt";
     assert!(warnings.contains(told) && !warnings.contains("contradicts"), "{warnings}");
 }
 

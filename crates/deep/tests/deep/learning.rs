@@ -132,12 +132,12 @@ fn a_picture_network_learns_and_answers_alike_in_onnx_runtime() {
 fn a_rectifier_after_any_layer_learns_and_answers_alike_in_onnx_runtime() {
     meuse_engine::init(&native_folder()).expect("ONNX Runtime is in the native folder");
     let (x, y) = (rows(12, 32), (0..12).map(|row| (row % 3) as f32).collect::<Vec<f32>>());
-    let conv = r#"{ name = "conv", kind = "conv2d", filters = 2, kernel = 3, padding = "same" }"#;
+    let conv = r#"{ name = "conv", kind = "conv2d", filters = 8, kernel = 3, padding = "same" }"#;
     let befores = [
         conv.to_owned(),
         conv.replace("padding", "activation = \"relu\", padding"),
         conv.replace("padding", "activation = \"sigmoid\", padding"),
-        conv.replace("conv2d", "depthwise_conv2d").replace("filters = 2, ", ""),
+        conv.replace("conv2d", "depthwise_conv2d").replace("filters = 8, ", ""),
         format!("{conv}, {{ kind = \"batch_norm\" }}"),
         format!("{conv}, {{ kind = \"add\", from = [\"conv\", \"conv\"] }}"),
         format!("{conv}, {{ kind = \"average_pool2d\", size = 1 }}"),

@@ -69,7 +69,7 @@ fn several_threads_learn_what_one_learns() {
     }
 }
 
-/// One thread's share of these pictures is two pieces, and each of four threads' is one.
+/// One thread's share of these pictures is two pieces, which are two threads' shares; each drops by a chance of its own.
 #[test]
 fn what_is_learnt_in_pieces_is_what_is_learnt_at_once() {
     let network = network(
@@ -81,6 +81,7 @@ fn what_is_learnt_in_pieces_is_what_is_learnt_at_once() {
         layers = [
             { kind = "conv2d", filters = 64, kernel = 1, activation = "relu" },
             { kind = "global_average_pool" },
+            { kind = "dropout", rate = 0.5 },
             { kind = "dense", units = 3 },
         ]"#,
     );
@@ -89,7 +90,7 @@ fn what_is_learnt_in_pieces_is_what_is_learnt_at_once() {
     let x = rows(24, (side * side) as usize);
     let y = (0..24).map(|row| (row % 5 % 3) as f32).collect();
     let world = World { network, graph, loss, x, y };
-    let [pieces, once] = [1, 4].map(|threads| world.weights(threads, 0.0));
+    let [pieces, once] = [1, 2].map(|threads| world.weights(threads, 0.0));
     let furthest = pieces.iter().zip(&once).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(furthest < 1e-5, "{furthest}");
 }

@@ -256,6 +256,7 @@ fn a_batch_for_which_no_memory_is_left_fails_at_once_and_says_what_needs_less() 
         message.starts_with("no memory is left to compute a batch with: ") && message.contains("bytes"),
         "{message}"
     );
+    assert!(message.len() < 200 && message.lines().count() == 1 && !message.contains("frame #"), "{message}");
     until("nothing is left of it", || is_empty(&server.path("home/work")).then_some(()));
 }
 
