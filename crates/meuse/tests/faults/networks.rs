@@ -243,10 +243,11 @@ fn a_disk_that_refuses_a_checkpoint_costs_the_checkpoint_and_not_the_training() 
 
 #[test]
 fn a_batch_for_which_no_memory_is_left_fails_at_once_and_says_what_needs_less() {
-    // libtorch alone takes three quarters of this address space; half of what the wide layer makes of a batch is left.
-    let server = server_with(r#"ulimit -v 2000000; exec "$DEEP" "$1""#);
+    // libtorch alone takes half of this address space; what is kept of 25 million weights does not fit in the rest.
+    let server = server_with(r#"ulimit -v 950000; exec "$DEEP" "$1""#);
     whole(&server, "small", &short());
-    let wide = recipe(1, 84).replace("units = 8", "units = 1000000");
+    let dense = "{ kind = \"dense\", units = 8, activation = \"relu\" },\n";
+    let wide = recipe(1, 84).replace(dense, &dense.replace("units = 8", "units = 5000").repeat(2));
     let failed = ended(&server, &train(&server, "wide", &wide));
     let failure = &failed["failure"];
     assert_eq!((&failed["state"], &failed["attempts"]), (&json!("failed"), &json!(1)), "{failed}");
