@@ -174,7 +174,7 @@ pub(crate) fn shares(graph: &Graph, loss: Loss, batch: usize, threads: usize) ->
 }
 
 /// Into how many pieces the share of one thread is divided, which it learns from one after the other: what layers make of a
-/// piece is kept for the way back. Two pieces of 8 pictures instead of one of 16 take MobileNetV2 a third less memory and a
+/// piece is kept for the way back. Two pieces of 8 pictures instead of one of 16 take MobileNetV2 a quarter less memory and a
 /// tenth more time.
 pub(crate) fn pieces(graph: &Graph, loss: Loss, rows: usize) -> usize {
     if is_whole(graph, loss) {

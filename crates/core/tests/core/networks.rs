@@ -292,7 +292,8 @@ fn memory_counts_what_a_gradient_goes_through() {
     let (frozen, whole) = (memory("", "\"none\""), memory("", "\"all\""));
     assert!(frozen < 700 && whole > 5000, "{frozen} and {whole} MiB");
     let later = memory("fine_tuning = { epochs = 1 }", "\"none\"");
-    assert!(later > 2500 && later < whole, "{later} MiB");
+    // Norms and rectifiers need no memory of their own there.
+    assert!(later > 4500 && later < whole, "{later} MiB");
 }
 
 #[test]

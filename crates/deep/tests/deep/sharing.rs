@@ -41,6 +41,14 @@ impl World {
         Self { network, graph, loss, x, y }
     }
 
+    /// Another network, which tells three classes of so many pictures of this side apart.
+    fn of(toml: &str, count: usize, side: u32) -> Self {
+        let (network, loss) = (network(toml), Loss::CrossEntropy);
+        let graph = graph(&network, &given(&[1, side, side], None), 3, loss);
+        let y = (0..count).map(|row| (row % 5 % 3) as f32).collect();
+        Self { network, graph, loss, x: rows(count, (side * side) as usize), y }
+    }
+
     fn weights(&self, threads: usize, mix_up: f64) -> Vec<f32> {
         let samples = (&self.x, self.y.as_slice());
         let change = |wanted: &mut Fit| (wanted.threads, wanted.mix_up) = (threads, mix_up);
@@ -72,7 +80,7 @@ fn several_threads_learn_what_one_learns() {
 /// One thread's share of these pictures is two pieces, which are two threads' shares; each drops by a chance of its own.
 #[test]
 fn what_is_learnt_in_pieces_is_what_is_learnt_at_once() {
-    let network = network(
+    let world = World::of(
         r#"
         epochs = 2
         batch_size = 24
@@ -84,12 +92,9 @@ fn what_is_learnt_in_pieces_is_what_is_learnt_at_once() {
             { kind = "dropout", rate = 0.5 },
             { kind = "dense", units = 3 },
         ]"#,
+        24,
+        256,
     );
-    let (side, loss) = (256, Loss::CrossEntropy);
-    let graph = graph(&network, &given(&[1, side, side], None), 3, loss);
-    let x = rows(24, (side * side) as usize);
-    let y = (0..24).map(|row| (row % 5 % 3) as f32).collect();
-    let world = World { network, graph, loss, x, y };
     let [pieces, once] = [1, 2].map(|threads| world.weights(threads, 0.0));
     let furthest = pieces.iter().zip(&once).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(furthest < 1e-5, "{furthest}");
@@ -138,7 +143,7 @@ fn a_divided_training_that_is_interrupted_ends_in_the_same_weights() {
 #[test]
 fn a_step_over_many_numbers_is_the_same_by_several_threads() {
     // More than half a million weights, so that threads divide the step itself.
-    let network = network(
+    let world = World::of(
         r#"
         epochs = 2
         batch_size = 32
@@ -150,20 +155,13 @@ fn a_step_over_many_numbers_is_the_same_by_several_threads() {
             { kind = "dense", units = 256, activation = "relu" },
             { kind = "dense", units = 3 },
         ]"#,
+        ROWS,
+        SHAPE[1],
     );
-    let graph = graph(&network, &given(&SHAPE, None), 3, Loss::CrossEntropy);
-    let x = rows(ROWS, 144);
-    let y: Vec<f32> = (0..ROWS).map(|row| (row % 5 % 3) as f32).collect();
-    let weights = |threads| {
-        let change = |wanted: &mut Fit| wanted.threads = threads;
-        let fitted = fit(&network, &graph, Loss::CrossEntropy, (&x, &y), change, &Listener::default());
-        let values = fitted.expect("a training").weights.values();
-        values.into_iter().flat_map(|(_, _, values)| values).collect::<Vec<f32>>()
-    };
-    let (alone, together) = (weights(1), weights(2));
+    let [alone, together] = [1, 2].map(|threads| world.weights(threads, 0.0));
     assert!(alone.len() > 1 << 19);
     // Adam's first steps are of the rate's size whatever the gradient's, so one that is nearly zero may turn round.
     let apart = alone.iter().zip(&together).filter(|(a, b)| (*a - *b).abs() > 1e-5).count();
     assert!(apart * 1000 < alone.len(), "{apart} of {} numbers are others", alone.len());
-    assert_eq!(together, weights(2));
+    assert_eq!(together, world.weights(2, 0.0));
 }
