@@ -81,14 +81,19 @@ impl State {
     }
 }
 
-/// Starts the heartbeat, which ends with the process; and ends the process when its work folder is gone: its server
-/// has died and the home with it, so nobody would ever look at what it makes.
+/// Tells the first heartbeat, before any work does, and starts the thread of the others, which ends with the process; and
+/// ends the process when its work folder is gone: its server has died and the home with it, so nobody would ever look at
+/// what it makes.
 pub(crate) fn beat(program: &'static str, events: Arc<EventLog>, folder: &Path) -> anyhow::Result<()> {
+    events.tell(EventKind::Heartbeat);
     let file = folder.join(FILE);
     let beat = move || {
-        while file.try_exists().unwrap_or(true) {
-            events.tell(EventKind::Heartbeat);
+        loop {
             std::thread::sleep(HEARTBEAT);
+            if !file.try_exists().unwrap_or(true) {
+                break;
+            }
+            events.tell(EventKind::Heartbeat);
         }
         eprintln!("{program}: {} is gone, and whoever asked for this job with it", file.display());
         std::process::abort();
