@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use anyhow::Context;
 use meuse_core::events::{EventKind, FILE, Failure, Level};
 use meuse_core::job::{self, JobSpec};
+use meuse_core::panics;
 
 pub use events::EventLog;
 
@@ -108,13 +109,17 @@ fn run(
     }
 }
 
-/// A panic of any thread ends the process as a crash, and leaves a line that says what it was. One that is known unwinds
-/// instead, and so do the panics of those that waited for its thread; then the failure is here.
+/// A panic of any thread ends the process as a crash, and leaves a line that says what it was; but for one that its thread
+/// catches as an error. One that is known unwinds instead, and so do the panics of those that waited for its thread; then
+/// the failure is here.
 fn end_on_panic(events: Arc<EventLog>, known: Known) -> Arc<OnceLock<Failure>> {
     let failure = Arc::new(OnceLock::new());
     let found = Arc::clone(&failure);
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        if panics::is_caught() {
+            return;
+        }
         if let Some(failure) = panic.payload_as_str().and_then(known) {
             let _ = found.set(failure);
         }

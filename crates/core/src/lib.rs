@@ -11,6 +11,7 @@ pub mod job;
 pub mod media;
 pub mod names;
 pub mod native;
+pub mod panics;
 pub mod profile;
 pub mod recipe;
 pub mod schema;

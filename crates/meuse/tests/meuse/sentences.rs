@@ -2,6 +2,7 @@
 //! ONNX graph, which needs the pretrained files no more.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -42,6 +43,17 @@ const RECIPE: &str = "dataset = 'letters'\ntask = 'binary'\ntarget = 'label'\npo
     [preprocessing.columns.text]\nencode = 'sentence'\nsentence = { pretrained = 'minilm', length = 32 }\n\
     [algorithm]\nname = 'logistic_regression'\nl2 = 0.1\n";
 
+/// A recipe whose tokenizer Hugging Face's library meets with a panic.
+fn broken(server: &Server, published: &Path) -> String {
+    let tokenizer = fs::read(published.join("tokenizer.json")).expect("read");
+    let mut tokenizer: Value = serde_json::from_slice(&tokenizer).expect("JSON");
+    tokenizer["pre_tokenizer"] = json!({"type": "FixedLength", "length": 0});
+    let folder = server.path("home/pretrained/broken");
+    fs::create_dir(&folder).expect("made");
+    fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).expect("written");
+    server.file("broken.toml", &RECIPE.replace("minilm", "broken")).to_str().expect("UTF-8").to_owned()
+}
+
 #[test]
 fn from_a_folder_of_texts_to_a_call_that_a_published_model_answers() {
     let mut server = Server::start();
@@ -74,6 +86,9 @@ fn from_a_folder_of_texts_to_a_call_that_a_published_model_answers() {
     fs::create_dir_all(&pretrained).expect("made");
     let published = checkout().join("vendor/pretrained/lib/minilm");
     assert!(published.join("model.onnx").is_file(), "run scripts/setup --tests");
+    let gave_up = server.fails(&["train", &broken(&server, &published), "--model", "mood", "--follow"]);
+    let said = "`broken/tokenizer.json`: Hugging Face's library gave up on it: chunk size must be non-zero";
+    assert!(gave_up.contains(said) && gave_up.contains("sentence.pretrained"), "{gave_up}");
     std::os::unix::fs::symlink(published, pretrained.join("minilm")).expect("linked");
     let told = server.run(&["train", recipe, "--model", "mood", "--follow"]);
     assert!(told.contains("mood:1"), "{told}");

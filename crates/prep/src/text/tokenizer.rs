@@ -4,9 +4,9 @@
 //! are at most, and that a file which the library cannot bear is an error with a reason. The file itself is kept, so
 //! that `prep.json` holds all that a text needs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use meuse_core::panics;
 use meuse_core::recipe::Side;
 use serde::{Deserialize, Serialize};
 use tokenizers::{PostProcessor, TruncationDirection, TruncationParams};
@@ -164,9 +164,5 @@ fn too_long(json: &str) -> Option<usize> {
 
 /// The library meets some files and texts with a panic instead of an error; of these a person learns as of others.
 fn unharmed<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let words =
-            panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        Err(format!("Hugging Face's library gave up on it: {}", words.unwrap_or("no reason given")))
-    })
+    panics::caught(work).unwrap_or_else(|said| Err(format!("Hugging Face's library gave up on it: {said}")))
 }

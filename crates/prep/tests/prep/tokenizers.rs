@@ -162,8 +162,10 @@ fn what_is_no_tokenizer_is_refused_with_a_reason() {
     check(good.replacen("\"[CLS]\":2", &long, 1), "a text of 8000 bytes");
     check(" ".repeat((64 << 20) + 1), "64 are the most");
     let mut hostile: Value = serde_json::from_str(&good).expect("JSON");
+    hostile["pre_tokenizer"] = json!({"type": "FixedLength", "length": 0});
+    check(hostile.to_string(), "gave up on it: chunk size must be non-zero");
     hostile["normalizer"] = json!({"type": "Precompiled", "precompiled_charsmap": "AAAA"});
-    check(hostile.to_string(), "");
+    check(hostile.to_string(), "gave up on it: Precompiled");
     let two = Tokenizer::new(good, 2, Side::Back).expect_err("no room");
     assert!(two.contains("2 special tokens") && two.contains("length = 2"), "{two}");
 }
