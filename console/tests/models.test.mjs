@@ -7,6 +7,7 @@ import { confused, matrix, sortFigures, walkCells } from '../src/models/classes.
 import { at, cheapest, cost, nearestStop, rates, stops } from '../src/models/confusion.ts'
 import { curl, javascript, python, pythonLiteral } from '../src/models/snippets.ts'
 import { algorithms, classes, isMulticlass, likelyTarget, modelName, splitColumns } from '../src/train/guess.ts'
+import { classesOf } from '../src/tryit/classes.ts'
 import { sizeOf } from '../src/tryit/picture.ts'
 import { aboutInput, fromPreview, isLongText, pictures, stride, typical, values } from '../src/tryit/row.ts'
 
@@ -239,4 +240,16 @@ test('what is filled in before anything is asked fits the data', () => {
   assert.deepEqual(algorithms(false, true), ['network'])
   assert.ok(algorithms(true).includes('scorecard') && !algorithms(false).includes('scorecard'))
   assert.equal(modelName('credit', 'lightgbm'), 'credit-trees')
+})
+
+test('an answer of two classes tells both, the likeliest first; one of several is told as it is', () => {
+  const binary = { task: 'binary', labels: ['good', 'bad'] }
+  assert.deepEqual(classesOf({ label: 'bad', probability: 0.25 }, binary), [
+    { label: 'good', probability: 0.75 },
+    { label: 'bad', probability: 0.25 },
+  ])
+  assert.deepEqual(classesOf({ label: 'bad', probability: 0.75 }, binary).map((one) => one.label), ['bad', 'good'])
+  const classes = [{ label: 'cat', probability: 0.5 }, { label: 'dog', probability: 0.3 }, { label: 'cow', probability: 0.2 }]
+  assert.deepEqual(classesOf({ label: 'cat', probability: 0.5, classes }, { task: 'multiclass', labels: ['cat', 'cow', 'dog'] }), classes)
+  assert.deepEqual(classesOf({ value: 3 }, { task: 'regression' }), [])
 })

@@ -20,6 +20,7 @@ errand(
 
     // Train a scorecard.
     await page.getByRole('combobox', { name: 'Algorithm' }).first().selectOption('scorecard')
+    await page.locator('[data-path="algorithm.base_score"]').waitFor()
     await page.getByText('Ready: the recipe fits the data.').waitFor()
     await page.locator('[data-path=drop]').selectOption('personal_status_and_sex')
     await page.getByText('Ready: the recipe fits the data.').waitFor()
@@ -51,7 +52,7 @@ errand(
     // Try it.
     await page.getByRole('link', { name: 'Try it' }).click()
     await page.getByRole('button', { name: 'Predict' }).click()
-    await page.locator('[data-answer=probability]').waitFor()
+    await page.locator('[data-class]').nth(1).waitFor()
     await page.getByText(`answered by ${model}:1`).waitFor()
 
     // What happened is written down, and whole.

@@ -11,7 +11,7 @@ const shared = world(async (server) => {
   await server.train('words', WORDS)
 })
 
-errand('the profile of a text says lengths, scripts, words and what repeats', shared, async ({ page, server }) => {
+errand('the profile of a text says lengths, scripts, languages, words and what repeats', shared, async ({ page, server }) => {
   await page.goto('/data/reviews/1')
   await settled(page)
   const { columns } = await server.api('GET', '/datasets/reviews:1/profile')
@@ -22,6 +22,8 @@ errand('the profile of a text says lengths, scripts, words and what repeats', sh
   assert.ok(facts.Words.startsWith(`${median.toLocaleString('en')};`), facts.Words)
   assert.ok(facts['Repeat an earlier row'].startsWith(text.duplicates.toLocaleString('en')))
   assert.match(facts.Scripts, /^Latin 100%/)
+  assert.equal(text.languages.found[0].code, 'eng')
+  assert.match(facts['Languages (estimate)'], /^English \d/)
   assert.ok((await card.locator('svg').first().textContent()).includes(text.frequent_words[0].value))
 })
 
@@ -34,7 +36,14 @@ errand('a text is typed and answered', shared, async ({ page, server }) => {
   await page.getByRole('button', { name: 'Predict' }).click()
   await page.locator('[data-answer=label]').waitFor()
   const { predictions } = await server.api('POST', '/models/mood/predict', { body: { rows: [{ text: typed }] } })
-  assert.equal(await page.locator('[data-answer=label]').innerText(), predictions[0].label)
+  const [{ label, probability }] = predictions
+  assert.equal(await page.locator('[data-answer=label]').innerText(), label)
+  const shown = await page.locator('[data-class]').evaluateAll((all) => all.map((one) => [one.dataset.class, Number(one.dataset.exact)]))
+  assert.ok(probability > 0.5, 'good is the likeliest')
+  assert.deepEqual(shown, [['good', probability], ['bad', 1 - probability]])
+  const percent = (share) => share.toLocaleString('en', { style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2 })
+  const lines = await page.getByRole('list', { name: 'The likeliest classes of label' }).getByRole('listitem').allInnerTexts()
+  assert.deepEqual(lines.map((line) => line.replace(/\s+/g, ' ').trim()), [`good ${percent(probability)}`, `bad ${percent(1 - probability)}`])
 })
 
 errand('the mistakes of a text model are shown with the beginning of their texts', shared, async ({ page, server }) => {

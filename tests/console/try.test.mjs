@@ -20,7 +20,8 @@ async function predicted(server, row) {
   return predictions[0]
 }
 
-const exact = async (page, name) => Number(await page.locator(`[data-answer=${name}]`).getAttribute('data-exact'))
+/** The probability that is shown for a class; the positive one's is the API's to the bit. */
+const shownFor = async (page, label) => Number(await page.locator(`[data-class="${label}"]`).getAttribute('data-exact'))
 
 errand('the form is filled with a real row, and its answer is the API’s', shared, async ({ page, server }) => {
   await page.goto('/models/credit-scorecard/try')
@@ -31,12 +32,44 @@ errand('the form is filled with a real row, and its answer is the API’s', shar
   const answer = await predicted(server, row)
   await page.locator('[data-answer=label]').waitFor()
   assert.equal(await page.locator('[data-answer=label]').innerText(), answer.label)
-  assert.equal(await exact(page, 'probability'), answer.probability)
+  assert.equal(await shownFor(page, 'bad'), answer.probability)
   assert.equal(await page.locator('[data-answer=points]').innerText(), String(answer.points))
   await page.getByText('answered by credit-scorecard:1').waitFor()
 
   await page.getByRole('button', { name: 'Another row' }).click()
   await page.getByText('Row 2 of credit:1.').waitFor()
+})
+
+errand('both classes are shown, the likeliest first, and the one that the threshold decides for stands out', shared, async ({ page, server }) => {
+  const { manifest } = await server.api('GET', '/models/credit-scorecard/versions/1')
+  const row = await firstRow(server)
+  const { probability } = await predicted(server, row)
+  // The same answer under a threshold on either side of its probability: the decision need not be for the likeliest.
+  for (const threshold of [probability / 2, (1 + probability) / 2]) {
+    await page.route('**/models/credit-scorecard/versions/1', async (route) => {
+      const response = await route.fetch()
+      const version = await response.json()
+      version.manifest.threshold = threshold
+      await route.fulfill({ response, json: version })
+    })
+    await page.route('**/models/credit-scorecard/predict', async (route) => {
+      const response = await route.fetch()
+      const answer = await response.json()
+      answer.predictions[0].label = manifest.labels[Number(answer.predictions[0].probability >= threshold)]
+      await route.fulfill({ response, json: answer })
+    })
+    await page.goto('/models/credit-scorecard/try')
+    await settled(page)
+    await page.getByRole('button', { name: 'Predict' }).click()
+    const decided = manifest.labels[Number(probability >= threshold)]
+    await page.locator('[data-answer=label]').waitFor()
+    const shown = await page.locator('[data-class]').evaluateAll((all) => all.map((one) => ({ label: one.dataset.class, probability: Number(one.dataset.exact), stands: getComputedStyle(one).fontWeight === '600' })))
+    const [negative, positive] = manifest.labels
+    const both = [{ label: positive, probability }, { label: negative, probability: 1 - probability }].toSorted((a, b) => b.probability - a.probability)
+    assert.deepEqual(shown, both.map((one) => ({ ...one, stands: one.label === decided })))
+    await page.getByText(`At ${threshold.toLocaleString('en', { maximumSignificantDigits: 3 })}`, { exact: false }).waitFor()
+    await page.unrouteAll()
+  }
 })
 
 errand('a missing and an unknown value are answered with what was done about them', shared, async ({ page, server }) => {
@@ -49,7 +82,7 @@ errand('a missing and an unknown value are answered with what was done about the
   const row = { ...(await firstRow(server)), purpose: 'a boat', credit_history: null }
   const answer = await predicted(server, row)
   await page.locator('[data-answer=label]').waitFor()
-  assert.equal(await exact(page, 'probability'), answer.probability)
+  assert.equal(await shownFor(page, 'bad'), answer.probability)
   assert.ok(answer.notes.length >= 2)
   for (const note of answer.notes) await page.getByText(note.message).first().waitFor()
 })
