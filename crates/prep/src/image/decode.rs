@@ -19,7 +19,7 @@ use zune_jpeg::JpegDecoder;
 use super::header::{Header, header};
 use super::orientation::Orientation;
 use super::picture::grey;
-use super::{Colour, Error, Limits, Picture, bmp};
+use super::{Colour, Error, Limits, Picture, bmp, jpeg};
 
 /// What a decoder may take beside the picture itself, in bytes.
 const DECODER_BYTES: u64 = 64 << 20;
@@ -148,16 +148,11 @@ fn jpeg(bytes: &[u8], limits: &Limits) -> Result<Raw, Error> {
     decoder.set_options(decoder.options().jpeg_set_out_colorspace(wanted));
     let mut pixels = room(decoder.output_buffer_size(), limits)?;
     decoder.decode_into(&mut pixels).map_err(damaged)?;
-    if !has_end(bytes) {
+    if !jpeg::has_end(bytes) {
         return Err(damaged("it has no end"));
     }
     let orientation = Orientation::of_exif(decoder.exif().map(Vec::as_slice));
     Ok(Raw { width: width as u32, height: height as u32, channels, pixels, orientation })
-}
-
-/// Whether a JPEG file ends: its decoder fills what is missing with grey instead of saying so.
-fn has_end(bytes: &[u8]) -> bool {
-    bytes.windows(2).rev().any(|pair| pair == [0xff, 0xd9])
 }
 
 fn webp(bytes: &[u8], limits: &Limits) -> Result<Raw, Error> {

@@ -5,7 +5,7 @@
 use meuse_core::media::PictureFormat as Format;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
+use super::{Error, jpeg};
 
 /// What one picture may take. The defaults hold on every path, training and serving.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Error> {
         Format::Gif => gif(bytes),
         Format::Bmp => bmp(bytes),
         Format::Webp => webp(bytes),
-        Format::Jpeg => jpeg(bytes),
+        Format::Jpeg => jpeg::size(bytes),
     };
     let (width, height) = size.ok_or_else(|| {
         Error::Damaged(format!("the file begins like a {} picture and does not say how large it is", format.word()))
@@ -129,41 +129,12 @@ fn webp(bytes: &[u8]) -> Option<(u32, u32)> {
     }
 }
 
-/// The size in the frame header, which stands behind any number of segments.
-fn jpeg(bytes: &[u8]) -> Option<(u32, u32)> {
-    let mut at = 2;
-    loop {
-        while *bytes.get(at)? != 0xff {
-            at += 1;
-        }
-        while *bytes.get(at)? == 0xff {
-            at += 1;
-        }
-        let marker = *bytes.get(at)?;
-        at += 1;
-        match marker {
-            // Markers without a length.
-            0x00 | 0x01 | 0xd0..=0xd8 => {}
-            0xd9 | 0xda => return None,
-            // Start of frame; C4, C8 and CC are none.
-            0xc0..=0xcf if !matches!(marker, 0xc4 | 0xc8 | 0xcc) => {
-                return Some((u32::from(big16(bytes, at + 5)?), u32::from(big16(bytes, at + 3)?)));
-            }
-            _ => at += usize::from(big16(bytes, at)?.max(2)),
-        }
-    }
-}
-
 fn big(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
 }
 
 fn little(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..at + 4)?.try_into().ok().map(u32::from_le_bytes)
-}
-
-fn big16(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at + 2)?.try_into().ok().map(u16::from_be_bytes)
 }
 
 fn little16(bytes: &[u8], at: usize) -> Option<u16> {

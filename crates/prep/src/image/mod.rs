@@ -12,6 +12,7 @@ mod bmp;
 mod decode;
 mod error;
 mod header;
+mod jpeg;
 mod orientation;
 mod picture;
 mod random;
