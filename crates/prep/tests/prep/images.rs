@@ -235,11 +235,63 @@ fn each_setting_does_what_its_name_says() {
     );
 }
 
+/// Where a light spot, 8 right of the middle and 12 above it, comes to lie, seen from the middle: over many draws.
+fn spots(text: &str) -> Vec<[f64; 2]> {
+    const SIDE: usize = 61;
+    let mut augmentation: Augmentation = serde_json::from_str(text).expect(text);
+    augmentation.fill = PictureFill::Constant;
+    assert_eq!(augmentation.problems(), []);
+    let mut pixels = vec![0; SIDE * SIDE];
+    for (row, column) in (0..9).map(|place| (30 - 12 - 1 + place / 3, 30 + 8 - 1 + place % 3)) {
+        pixels[row * SIDE + column] = 200;
+    }
+    let picture = Picture::new(SIDE, SIDE, Colour::Grey, pixels).expect("a spot");
+    let middle_of = |numbers: Vec<f32>| {
+        let sum: f64 = numbers.iter().map(|number| f64::from(*number)).sum();
+        let mean = |of: &dyn Fn(usize) -> usize| {
+            let places = numbers.iter().enumerate().map(|(place, number)| of(place) as f64 * f64::from(*number));
+            places.sum::<f64>() / sum - 30.0
+        };
+        [mean(&|place| place % SIDE), mean(&|place| place / SIDE)]
+    };
+    (0..200).map(|draw| middle_of(augmented(&augmentation, &picture, (5, 1, draw)))).collect()
+}
+
 #[test]
-fn a_quarter_turn_and_a_window_are_where_they_should_be() {
+fn what_is_turned_shifted_sheared_and_zoomed_lies_where_the_name_says() {
+    let near = |a: f64, b: f64| (a - b).abs() < 0.3;
+    // Every draw is as it should be; and draws reach from near one end of what is allowed to near the other.
+    let check = |text: &str, [low, high]: [f64; 2], of: &dyn Fn([f64; 2]) -> Option<f64>| {
+        let drawn: Vec<f64> =
+            spots(text).into_iter().map(|at| of(at).unwrap_or_else(|| panic!("{text}: {at:?}"))).collect();
+        let (least, most) = drawn.iter().fold((f64::MAX, f64::MIN), |(a, b), value| (a.min(*value), b.max(*value)));
+        let room = 0.1 * (high - low);
+        assert!(
+            least > low - room && least < low + room && most > high - room && most < high + room,
+            "{text}: {least} {most}"
+        );
+    };
+    let whole = 8_f64.hypot(12.0);
+    check(r#"{"rotation": 40}"#, [-40.0, 40.0], &|[x, y]| {
+        let angle = y.atan2(x).to_degrees() - (-12.0_f64).atan2(8.0).to_degrees();
+        near(x.hypot(y), whole).then_some(angle)
+    });
+    // Shares of 61 pixels.
+    check(r#"{"width_shift": 0.2}"#, [-12.2, 12.2], &|[x, y]| near(y, -12.0).then_some(x - 8.0));
+    check(r#"{"height_shift": 0.2}"#, [-12.2, 12.2], &|[x, y]| near(x, 8.0).then_some(y + 12.0));
+    // A share of how far above the middle it lies.
+    check(r#"{"shear": 0.2}"#, [-2.4, 2.4], &|[x, y]| near(y, -12.0).then_some(x - 8.0));
+    // Each side by a factor of its own.
+    check(r#"{"zoom": 0.2}"#, [1.0 / 1.2, 1.0 / 0.8], &|[x, y]| (0.8..1.3).contains(&(y / -12.0)).then_some(x / 8.0));
+    check(r#"{"zoom": 0.2}"#, [1.0 / 1.2, 1.0 / 0.8], &|[x, y]| (0.8..1.3).contains(&(x / 8.0)).then_some(y / -12.0));
+    check(r#"{"vertical_flip": true}"#, [-12.0, 12.0], &|[x, y]| (near(x, 8.0) && near(y.abs(), 12.0)).then_some(y));
+    check(r#"{"horizontal_flip": true}"#, [-8.0, 8.0], &|[x, y]| (near(y, -12.0) && near(x.abs(), 8.0)).then_some(x));
+}
+
+#[test]
+fn an_augmentation_beyond_its_bounds_is_named_and_a_window_shows_nothing_else() {
     let picture = drawing();
-    let turned = Augmentation { rotation: 180.0, ..Augmentation::default() };
-    let problems = Augmentation { rotation: 181.0, zoom: f64::NAN, ..turned.clone() }.problems();
+    let problems = Augmentation { rotation: 181.0, zoom: f64::NAN, ..Augmentation::default() }.problems();
     assert_eq!(problems.iter().map(|problem| problem.field).collect::<Vec<_>>(), ["rotation", "zoom"]);
     // A picture of one colour stays one, whatever moves.
     let flat = Picture::new(16, 16, Colour::Rgb, [9, 90, 200].repeat(256)).expect("one colour");

@@ -9,3 +9,4 @@ mod properties;
 mod serving;
 mod support;
 mod tokenizers;
+mod training;
