@@ -1,13 +1,16 @@
 //! Networks that learn: each loss, each optimiser, and what stops them.
 
+use std::collections::HashMap;
+
 use meuse_core::recipe::network::{Head, Loss};
+use meuse_core::table::Matrix;
 use meuse_deep::{Samples, Scale, onnx, outputs, parity};
 use meuse_engine::Session;
 
-use crate::support::{Listener, fit, given, graph, native_folder, network, rows};
+use crate::support::{Listener, by_rule, fit, given, graph, native_folder, network, rows};
 
 /// Whether the sum of the first two of four numbers is above zero.
-fn signs(x: &meuse_core::table::Matrix) -> Vec<f32> {
+fn signs(x: &Matrix) -> Vec<f32> {
     (0..x.rows).map(|row| f32::from(x.row(row)[0] + x.row(row)[1] > 0.0)).collect()
 }
 
@@ -43,6 +46,44 @@ fn every_optimiser_and_loss_learns() {
     }
 }
 
+/// What `fixtures/make_optimizers.py` wrote.
+#[derive(serde::Deserialize)]
+struct Steps {
+    settings: String,
+    weight: Vec<f64>,
+    bias: Vec<f64>,
+}
+
+#[test]
+fn steps_of_every_optimiser_loss_and_schedule_are_pytorch_s() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/optimizers.json");
+    let cases: Vec<Steps> = serde_json::from_str(&std::fs::read_to_string(path).expect("the fixture")).expect("cases");
+    let x = Matrix { data: by_rule("rows", 30 * 4), rows: 30, width: 4, sparse: None };
+    let y: Vec<f32> = (0..30).map(|row| if row % 5 < 3 { 0.0 } else { (1 + row % 2) as f32 }).collect();
+    for case in cases {
+        let network = network(&format!(
+            "epochs = 7\nbatch_size = 30\n{}\nlayers = [{{ kind = \"dense\", units = 3, activation = \"softmax\" }}]",
+            case.settings
+        ));
+        let graph = graph(&network, &given(&[4], None), 3, Loss::CrossEntropy);
+        let start = HashMap::from([
+            ("dense_1.weight".to_owned(), by_rule("weight", 12)),
+            ("dense_1.bias".to_owned(), by_rule("bias", 3)),
+        ]);
+        let listener = Listener::default();
+        let fitted =
+            fit(&network, &graph, Loss::CrossEntropy, (&x, &y), |wanted| wanted.start = Some(&start), &listener);
+        for (name, _, values) in fitted.expect("a training").weights.values() {
+            let expected = if name == "dense_1.weight" { &case.weight } else { &case.bias };
+            assert_eq!(values.len(), expected.len(), "{name}");
+            for (value, expected) in values.iter().zip(expected) {
+                let close = (f64::from(*value) - expected).abs() < 2e-6;
+                assert!(close, "{}: {name} {value} instead of {expected}", case.settings);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_step_of_adam_is_pytorch_s() {
     // torch.optim.Adam(lr=0.1) on w = 1 with the gradients 2(w − 3): w after three steps, computed by hand below.
@@ -53,7 +94,7 @@ fn a_step_of_adam_is_pytorch_s() {
         layers = [{ kind = "dense", units = 1, bias = false, init = "ones" }]"#,
     );
     let graph = graph(&network, &given(&[1], None), 1, Loss::MeanSquaredError);
-    let x = meuse_core::table::Matrix { data: vec![1.0], rows: 1, width: 1, sparse: None };
+    let x = Matrix { data: vec![1.0], rows: 1, width: 1, sparse: None };
     let fitted = fit(&network, &graph, Loss::MeanSquaredError, (&x, &[3.0]), |_| {}, &Listener::default());
     let (mut w, mut mean, mut squares) = (1.0_f64, 0.0, 0.0);
     for step in 1..=3 {

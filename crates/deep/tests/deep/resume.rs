@@ -1,8 +1,8 @@
 //! A training that is cut off and goes on ends in the same weights, bit for bit, as one that was not.
 
-use meuse_core::recipe::network::{Graph, Loss, Network};
+use meuse_core::recipe::network::{Graph, Loss, Network, NetworkInput};
 use meuse_core::table::Matrix;
-use meuse_deep::{Error, Fitted, Samples, checkpoint};
+use meuse_deep::{Error, Fitted, Rows, Samples, checkpoint};
 
 use crate::support::{Listener, fit, given, graph, network, rows};
 
@@ -23,30 +23,67 @@ const LAYERS: &str = r#"
     ]
 "#;
 
+/// Words whose vectors are learnt, read by recurrent layers.
+const WORDS: &str = r#"
+    batch_size = 7
+    epochs = 4
+    layers = [
+        { kind = "embedding", size = 5 },
+        { kind = "lstm", units = 6, return_sequences = true, bidirectional = true },
+        { kind = "gru", units = 4 },
+        { kind = "dropout", rate = 0.3 },
+        { kind = "dense", units = 3 },
+    ]
+"#;
+
 struct World {
     network: Network,
     graph: Graph,
-    training: (Matrix, Vec<f32>),
+    training: (Augmented, Vec<f32>),
     validation: (Matrix, Vec<f32>),
+    mix_up: f64,
+}
+
+/// Rows that each epoch shows otherwise, as augmentation and the dropping of tokens do.
+struct Augmented(Matrix);
+
+impl Rows for Augmented {
+    fn count(&self) -> usize {
+        self.0.rows
+    }
+
+    fn fill(&self, row: u32, epoch: Option<u64>, numbers: &mut [f32]) -> Result<(), Error> {
+        self.0.fill(row, epoch, numbers)?;
+        let place = epoch.map_or(0, |epoch| epoch as usize + row as usize) % numbers.len();
+        numbers[place] = 0.0;
+        Ok(())
+    }
 }
 
 impl World {
     fn new(more: &str) -> Self {
-        let network = network(&format!("{more}\n{LAYERS}"));
-        let graph = graph(&network, &given(&[1, 6, 6], None), 3, Loss::CrossEntropy);
+        Self::of(&format!("{more}\n{LAYERS}"), &given(&[1, 6, 6], None), rows)
+    }
+
+    fn of(toml: &str, given: &[NetworkInput], rows: impl Fn(usize, usize) -> Matrix) -> Self {
+        let network = network(toml);
+        let graph = graph(&network, given, 3, Loss::CrossEntropy);
         let classes = |count: usize| (0..count).map(|row| (row % 3) as f32).collect();
-        let (training, validation) = ((rows(40, 36), classes(40)), (rows(9, 36), classes(9)));
-        Self { network, graph, training, validation }
+        let width = graph.width();
+        let (training, validation) = ((Augmented(rows(40, width)), classes(40)), (rows(9, width), classes(9)));
+        Self { network, graph, training, validation, mix_up: 0.0 }
     }
 
     fn train(&self, listener: &Listener, checkpoint: Option<&std::path::Path>) -> Result<Fitted, Error> {
-        let samples = (&self.training.0, self.training.1.as_slice());
+        let samples = (&self.training.0.0, self.training.1.as_slice());
         fit(
             &self.network,
             &self.graph,
             Loss::CrossEntropy,
             samples,
             |wanted| {
+                wanted.training = Samples { rows: &self.training.0, targets: &self.training.1 };
+                wanted.mix_up = self.mix_up;
                 wanted.validation = Some(Samples { rows: &self.validation.0, targets: &self.validation.1 });
                 wanted.checkpoint = checkpoint;
                 wanted.checkpoint_steps = 1;
@@ -71,23 +108,34 @@ fn an_interrupted_training_ends_in_the_same_weights() {
         r#"optimizer = { name = "rmsprop", momentum = 0.5 }"#,
     ];
     for optimizer in optimizers {
-        let world = World::new(&format!("{optimizer}\nearly_stopping = {{ patience = 3 }}"));
-        let whole = world.train(&Listener::default(), None).expect("a training");
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join(checkpoint::FILE);
-        // Six steps an epoch: in the middle of the first, at the end of the second, and in the last one.
-        for stop_after in [2, 12, 20] {
-            let listener = Listener { stop_after, ..Listener::default() };
-            let ended = world.train(&listener, Some(&file));
-            assert!(matches!(ended, Err(Error::Cancelled)), "it was to be cut off at step {stop_after}");
-        }
-        let listener = Listener::default();
-        let resumed = world.train(&listener, Some(&file)).expect("a training");
-        assert!(listener.text().contains("goes on from the checkpoint of step 20"), "{}", listener.text());
-        assert_eq!(bits(&resumed), bits(&whole), "{optimizer}");
-        assert_eq!(resumed.notes, whole.notes);
-        assert_eq!(resumed.epochs, whole.epochs);
+        ends_alike(&World::new(&format!("{optimizer}\nearly_stopping = {{ patience = 3 }}")), optimizer);
     }
+    ends_alike(&World { mix_up: 0.4, ..World::new("") }, "mix-up");
+    let words = |count: usize, width: usize| {
+        let mut words = rows(count, width);
+        words.data.iter_mut().for_each(|number| *number = (number.abs() * 20.0).floor());
+        words
+    };
+    ends_alike(&World::of(WORDS, &given(&[8], Some(20)), words), "words");
+}
+
+/// Cuts a training off three times, and compares its end with that of an uninterrupted one.
+fn ends_alike(world: &World, what: &str) {
+    let whole = world.train(&Listener::default(), None).expect("a training");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join(checkpoint::FILE);
+    // Six steps an epoch: in the middle of the first, at the end of the second, and in the last one.
+    for stop_after in [2, 12, 20] {
+        let listener = Listener { stop_after, ..Listener::default() };
+        let ended = world.train(&listener, Some(&file));
+        assert!(matches!(ended, Err(Error::Cancelled)), "it was to be cut off at step {stop_after}: {what}");
+    }
+    let listener = Listener::default();
+    let resumed = world.train(&listener, Some(&file)).expect("a training");
+    assert!(listener.text().contains("goes on from the checkpoint of step 20"), "{what}: {}", listener.text());
+    assert_eq!(bits(&resumed), bits(&whole), "{what}");
+    assert_eq!(resumed.notes, whole.notes);
+    assert_eq!(resumed.epochs, whole.epochs);
 }
 
 #[test]
