@@ -4,16 +4,19 @@ Usage: python3 -m unittest discover benches/peers
 """
 
 import hashlib
+import os
 import pathlib
 import shutil
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
 import unittest
 import xml.etree.ElementTree as xml
 
+import busy
 import deep
 import material
 import peer_common
@@ -177,9 +180,24 @@ class Networks(unittest.TestCase):
         self.assertRaises(SystemExit, deep.same_rows, "icons", other, self.run_of(), "Keras")
 
     def test_memory_of_one_that_forks_is_seen(self):
-        script = "import os, time\ndata = bytearray(60_000_000)\nif os.fork() == 0: time.sleep(0.5); os._exit(0)\nos.wait()"
+        script = "import os, time\ndata = bytearray(60_000_000)\nif os.fork() == 0: time.sleep(3); os._exit(0)\nos.wait()"
         _, memory, _ = processes.run([sys.executable, "-c", script], forks=True)
         self.assertTrue(57 < memory < 100, memory)
+
+
+class Busy(unittest.TestCase):
+    def test_shares_are_means_of_the_threads_of_a_name_that_were_there_all_the_while(self):
+        before = {"1": ("compute", 1.0, 0.0), "2": ("compute", 2.0, 0.5), "3": ("loader", 0.0, 0.0)}
+        after = {"1": ("compute", 9.0, 1.0), "2": ("compute", 8.0, 0.5), "3": ("loader", 1.0, 9.0), "4": ("compute", 5.0, 0.0)}
+        found = busy.shares(before, after, 10.0)
+        for name, expected in {"compute": (2, 0.7, 0.05, 0.25), "loader": (1, 0.1, 0.9, 0.0)}.items():
+            for value, wanted in zip(found[name], expected, strict=True):
+                self.assertAlmostEqual(value, wanted)
+
+    def test_a_thread_that_computes_is_seen_to(self):
+        before = busy.threads(os.getpid())
+        while busy.threads(os.getpid())[str(threading.get_native_id())][1] < before[str(threading.get_native_id())][1] + 0.05:
+            pass
 
 
 class Material(unittest.TestCase):
