@@ -209,8 +209,9 @@ errand(
     await settled(page)
     const grid = page.locator('[data-augment=grid]')
     await grid.waitFor()
-    const drawn = async (augmentation) => {
-      const body = JSON.stringify({ augmentation, pictures: 4, epochs: 5, side: 128, seed: 42 })
+    const grey = { width: 16, height: 16, colour: 'grey' }
+    const drawn = async (augmentation, image = grey) => {
+      const body = JSON.stringify({ image, augmentation, pictures: 4, epochs: 5, side: 128, seed: 42 })
       const headers = { Authorization: `Bearer ${server.key}`, 'Content-Type': 'application/json' }
       const response = await fetch(`${server.url}/api/v1/datasets/shapes:1/augment`, { method: 'POST', headers, body })
       assert.equal(response.headers.get('content-type'), 'image/png')
@@ -220,12 +221,25 @@ errand(
     assert.equal(await grid.getAttribute('src'), await drawn(usual))
     assert.match(await grid.getAttribute('alt'), /4 rows.*5 epochs/)
     const lines = page.locator('pre[aria-label="As lines of a recipe:"]')
+    assert.match(await lines.innerText(), /image = \{ width = 16, height = 16, colour = "grey" \}/)
     assert.match(await lines.innerText(), /augmentation = \{ rotation = 40, width_shift = 0\.2, .*fill = "nearest" \}/)
 
-    const before = await grid.getAttribute('src')
-    await page.getByRole('button', { name: 'No augmentation' }).click()
-    await page.waitForFunction((old) => document.querySelector('[data-augment=grid]').src !== old, before)
+    const redrawn = async (change) => {
+      const before = await grid.getAttribute('src')
+      await change()
+      await page.waitForFunction((old) => document.querySelector('[data-augment=grid]').src !== old, before)
+    }
+    await redrawn(() => page.getByRole('button', { name: 'No augmentation' }).click())
     assert.equal(await grid.getAttribute('src'), await drawn({}))
+    await redrawn(() => page.getByLabel('Mix-up').fill('0.4'))
+    assert.equal(await grid.getAttribute('src'), await drawn({ mix_up: 0.4, fill: 'nearest' }))
+    await redrawn(() => page.locator('[data-setting=width]').fill('8'))
+    assert.equal(await grid.getAttribute('src'), await drawn({ mix_up: 0.4, fill: 'nearest' }, { ...grey, width: 8 }))
+    await page.locator('[data-setting=height]').fill('5000')
+    await page.locator('[data-setting=height][aria-invalid=true]').waitFor()
+    await page.locator('[data-setting=height]').fill('16')
+    await page.locator('[data-setting=height][aria-invalid=true]').waitFor({ state: 'detached' })
+    await page.getByLabel('Mix-up').fill('0')
     await page.getByLabel('Rotation').fill('500')
     await page.locator('[data-setting=rotation][aria-invalid=true]').waitFor()
     await page.getByLabel('Rotation').fill('90')

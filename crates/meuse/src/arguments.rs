@@ -286,15 +286,24 @@ pub(crate) enum Data {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Augment {
-    /// Draw what a model will see: one row per picture, first as it is, then as chance changes it in each epoch.
-    #[command(after_help = "Example:\n  meuse augment preview clipart --out grid.png --augmentation \\\n    \
-        '{\"rotation\": 40, \"width_shift\": 0.2, \"shear\": 0.2, \"zoom\": 0.2, \"horizontal_flip\": true}'")]
+    /// Draw what a model will see: one row per picture of the training part, first as it is, then as chance changes it in
+    /// each epoch.
+    #[command(after_help = "Examples:\n  meuse augment preview --recipe clipart.toml --out grid.png\n  \
+        meuse augment preview digits --out grid.png --augmentation '{\"rotation\": 15}' \\\n    \
+        --image '{\"width\": 28, \"height\": 28, \"colour\": \"grey\"}'")]
     Preview {
-        /// `clipart`, `clipart:1`
-        dataset: String,
+        /// `clipart`, `clipart:1`; default: the recipe's
+        #[arg(required_unless_present = "recipe")]
+        dataset: Option<String>,
+        /// A recipe, TOML or JSON, whose rule for pictures, augmentation and seed are drawn; `-` reads standard input.
+        #[arg(long, value_name = "FILE")]
+        recipe: Option<PathBuf>,
         /// The augmentation as JSON; `@FILE` reads a file.
-        #[arg(long, value_name = "JSON")]
-        augmentation: String,
+        #[arg(long, value_name = "JSON", required_unless_present_any = ["recipe", "image"], conflicts_with = "recipe")]
+        augmentation: Option<String>,
+        /// How a picture becomes what the model sees, as JSON; `@FILE` reads a file. Default: cut to a square in colour.
+        #[arg(long, value_name = "JSON", conflicts_with = "recipe")]
+        image: Option<String>,
         /// Only pictures of this class.
         #[arg(long)]
         label: Option<String>,
@@ -304,9 +313,9 @@ pub(crate) enum Augment {
         /// How many epochs of each.
         #[arg(long, default_value_t = 6)]
         epochs: u32,
-        /// Every choice follows from it.
-        #[arg(long, default_value_t = 42)]
-        seed: u64,
+        /// Every choice follows from it; default: the recipe's, or 42.
+        #[arg(long)]
+        seed: Option<u64>,
         /// The PNG file.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,

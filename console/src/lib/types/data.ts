@@ -113,10 +113,12 @@ export interface FileProblem {
 }
 
 export interface ImagesProfile {
+  channels: Frequency[]
   classes: Frequency[]
   duplicates: number
   left_out: number
   problems: FileProblem[]
+  sizes: Frequency[]
   unlabelled: number
 }
 

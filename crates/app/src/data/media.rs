@@ -17,6 +17,8 @@ use crate::{App, Error};
 const MAX_PAGE: u32 = 200;
 /// Sides that a thumbnail may have, in pixels.
 const THUMBNAILS: std::ops::RangeInclusive<u32> = 16..=512;
+/// The part to learn from, as imports name it.
+const TRAINING_PART: &str = "training";
 /// How many records are read at once while looking for a class.
 const RECORDS_AT_ONCE: u32 = 8192;
 
@@ -70,6 +72,44 @@ impl App {
             }
         }
         Ok(page)
+    }
+
+    /// The first `count` rows of the training part, of one class where a label is given; of all pictures where the import
+    /// knew of no such part.
+    ///
+    /// # Errors
+    /// As [`App::pictures`]; [`Error::Invalid`] where the class has nothing to learn from.
+    pub(super) async fn rows_to_learn_from(
+        &self,
+        caller: &Caller,
+        reference: &DatasetRef,
+        label: Option<&str>,
+        count: u32,
+    ) -> Result<Vec<u32>, Error> {
+        caller.require(Action::ReadData)?;
+        let version = self.find_version(caller, reference).await?;
+        let list = self.list(&version).await?;
+        let class = label.map(|label| list.class(&version, label)).transpose()?;
+        let part = list.training_part();
+        let mut rows = Vec::new();
+        for first in (0..list.head.rows).step_by(RECORDS_AT_ONCE as usize) {
+            let last = first.saturating_add(RECORDS_AT_ONCE).min(list.head.rows);
+            let records = self.records(&list, first, last).await?;
+            let wanted = records.iter().filter(|(_, record)| {
+                (class.is_none() || record.label == class) && (part.is_none() || record.split == part)
+            });
+            rows.extend(wanted.map(|(row, _)| *row).take(count as usize - rows.len()));
+            if rows.len() == count as usize {
+                break;
+            }
+        }
+        match label {
+            Some(label) if rows.is_empty() => {
+                let message = format!("`{label}` has no pictures in the training part");
+                Err(Error::invalid("label", message, "choose another class"))
+            }
+            _ => Ok(rows),
+        }
     }
 
     /// One picture of a version: its file as it came, or, as PNG, at most `thumbnail` pixels wide and high.
@@ -177,6 +217,12 @@ struct OpenList {
 }
 
 impl OpenList {
+    /// The number of the part to learn from, where there is one.
+    fn training_part(&self) -> Option<u32> {
+        let parts = &self.names.splits;
+        parts.iter().position(|part| part == TRAINING_PART).map(|number| number as u32)
+    }
+
     /// The number of a class.
     fn class(&self, version: &VersionRow, label: &str) -> Result<u32, Error> {
         if let Ok(number) = self.names.labels.binary_search_by(|known| known.as_str().cmp(label)) {

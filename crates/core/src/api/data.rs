@@ -179,11 +179,19 @@ pub struct RecipeCheck {
     pub summary: Option<String>,
 }
 
-/// A request for a grid of what a model will see of pictures.
+/// A request for a grid of what a model will see of pictures: of the training part only, where the pictures were
+/// imported with parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AugmentRequest {
-    /// What may happen to a picture, as in a recipe.
+    /// How a picture becomes what the model sees, as in a recipe, each side from 1 to 1024 pixels. Numbers are drawn as
+    /// the light that they mean, whatever `rescale`, `offset`, `mean` and `deviation` make of them. Default: in colour,
+    /// cut to a square of `side` pixels, on white.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    pub image: Option<crate::recipe::ImageRule>,
+    /// What may happen to a picture, as in a recipe. `mix_up` mixes the pictures of the grid as those of a batch: each
+    /// with the one above it, the first with the last.
     #[serde(default)]
     #[schema(value_type = Object)]
     pub augmentation: crate::recipe::Augmentation,
@@ -196,10 +204,11 @@ pub struct AugmentRequest {
     /// How many changed ones of each, from 1 to 12; default 6.
     #[serde(default = "six")]
     pub epochs: u32,
-    /// Pixels of a side, from 16 to 256; default 128.
+    /// Pixels of a side, from 16 to 256; default 128. With `image`, each pixel that the model sees is drawn as a square
+    /// of whole pixels, the largest with which the picture has no longer side than this; or as it is.
     #[serde(default = "usual_side")]
     pub side: usize,
-    /// Every choice follows from it; default 42.
+    /// Every choice follows from it, as in a recipe; default 42.
     #[serde(default = "usual_seed")]
     pub seed: u64,
 }

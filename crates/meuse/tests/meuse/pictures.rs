@@ -174,6 +174,81 @@ fn a_folder_of_pictures_becomes_a_version_and_comes_back() {
     assert_eq!(again["outcome"], "unchanged");
 }
 
+const GREY: &str = r#"
+dataset = "parts"
+task = "multiclass"
+target = "label"
+keep = ["image"]
+seed = 7
+
+[split]
+method = "column"
+column = "split"
+
+[preprocessing.columns.image]
+image = { width = 20, height = 10, colour = "grey", mode = "pad_to_aspect_ratio" }
+augmentation = { crop_padding = 2, mix_up = 0.4 }
+
+[algorithm]
+name = "network"
+layers = [{ kind = "flatten" }, { kind = "dense", units = 2, activation = "softmax" }]
+"#;
+
+#[test]
+fn a_preview_draws_what_a_recipe_says_of_the_training_part() {
+    let server = Server::start();
+    let (drawing, turned, grey) = (fixture("drawing.png"), fixture("turned.jpg"), fixture("grey.jpg"));
+    let files: [(&str, &[u8]); 4] = [
+        ("test/cat/one.png", &drawing),
+        ("test/dog/one.jpg", &grey),
+        ("train/cat/two.jpg", &turned),
+        ("train/cat/three.jpg", &grey),
+    ];
+    std::fs::write(server.path("parts.tar"), tar(&files)).expect("written");
+    import(&server, "parts", &server.path("parts.tar"));
+    let recipe = server.file("parts.toml", GREY).to_str().expect("UTF-8").to_owned();
+    let grid = server.path("grid.png");
+    let grid_file = grid.to_str().expect("UTF-8");
+    let preview = ["augment", "preview", "--recipe", &recipe, "--epochs", "3", "--out", grid_file];
+    server.run(&preview);
+    let drawn = std::fs::read(&grid).expect("the grid");
+    // As it is and three epochs, of 20 × 10 pixels that are drawn as squares of six; a row for each of the two pictures
+    // of the training part, though there was room for four.
+    let size =
+        |drawn: &[u8]| [16, 20].map(|at| drawn[at..at + 4].iter().fold(0, |sum, byte| sum * 256 + u32::from(*byte)));
+    assert_eq!(size(&drawn), [4 * (120 + 4) + 4, 2 * (60 + 4) + 4]);
+
+    // The recipe says no more than these settings do.
+    let by_hand = [
+        "augment",
+        "preview",
+        "parts:1",
+        "--epochs",
+        "3",
+        "--seed",
+        "7",
+        "--image",
+        r#"{"width": 20, "height": 10, "colour": "grey", "mode": "pad_to_aspect_ratio"}"#,
+        "--augmentation",
+        r#"{"crop_padding": 2, "mix_up": 0.4}"#,
+        "--out",
+        grid_file,
+    ];
+    server.run(&by_hand);
+    assert!(std::fs::read(&grid).expect("the grid") == drawn);
+
+    let dogs = server.fails(&[&preview[..], &["--label", "dog"]].concat());
+    assert!(dogs.contains("`dog` has no pictures in the training part"), "{dogs}");
+    let large = server.file("large.toml", GREY.replace("width = 20", "width = 2000"));
+    let refused = server.fails(&["augment", "preview", "--recipe", large.to_str().expect("UTF-8"), "--out", grid_file]);
+    assert!(refused.contains("image.width") && refused.contains("1024"), "{refused}");
+    let silent = GREY.replace("image = {", "# image = {").replace("augmentation =", "# augmentation =");
+    let silent = server.file("silent.toml", silent);
+    let refused =
+        server.fails(&["augment", "preview", "--recipe", silent.to_str().expect("UTF-8"), "--out", grid_file]);
+    assert!(refused.contains("[preprocessing.columns.image.image]"), "{refused}");
+}
+
 #[test]
 fn every_kind_of_archive_gives_the_same_pictures() {
     let server = Server::start();

@@ -100,7 +100,8 @@ pub(crate) async fn picture(
     Ok((headers, medium.bytes).into_response())
 }
 
-/// What a model will see: a PNG grid, one row per picture, first as it is, then as chance changes it in each epoch.
+/// What a model will see: a PNG grid, one row per picture of the training part, first as it is, then as chance changes it
+/// in each epoch.
 #[utoipa::path(
     post, path = "/api/v1/datasets/{dataset}/augment", tag = "data", request_body = AugmentRequest,
     params(("dataset" = String, Path, description = "`icons` for the newest version, `icons:1`")),
