@@ -53,6 +53,12 @@ export function shapes() {
   return zip(CLASSES.flatMap((label, at) => numbers.map((number) => [`${label}/${String(number).padStart(2, '0')}.png`, shown(at, number)])))
 }
 
+/// Two pictures, and two files that are left out of an import.
+export function flawed() {
+  const whole = shape('disc', 1)
+  return zip([['disc/whole.png', whole], ['bar/whole.png', shape('bar', 1)], ['bar/short.png', whole.subarray(0, whole.length - 30)], ['disc/letter.png', Buffer.from('Dear reader')]])
+}
+
 /// A grey PNG.
 export function png(width, height, light) {
   const rows = Buffer.alloc(height * (width + 1))

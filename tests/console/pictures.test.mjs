@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { settled } from './browser.mjs'
-import { CLASSES, SHAPES, shape, shapes } from './pictures.mjs'
+import { CLASSES, flawed, SHAPES, shape, shapes } from './pictures.mjs'
 import { errand, world } from './world.mjs'
 
 const run = promisify(execFile)
@@ -247,6 +247,25 @@ errand(
     assert.match(await lines.innerText(), /augmentation = \{ rotation = 90, fill = "nearest" \}/)
   },
   { expected: ['400 POST /api/v1/datasets/shapes%3A1/augment'] },
+)
+
+errand(
+  'a file that was left out is told with its reason in Chinese',
+  shared,
+  async ({ page, server }) => {
+    await server.import('flawed', 'flawed.zip', flawed())
+    await page.goto('/data/flawed/1')
+    await settled(page)
+    await page.getByText('2 个文件未导入').click()
+    const { images } = await server.api('GET', '/datasets/flawed:1/profile')
+    const shown = await page.locator('details li').filter({ has: page.locator('code') }).evaluateAll((all) => all.map((one) => [one.querySelector('code').innerText, one.querySelector('span').innerText, one.querySelector('span').lang]))
+    assert.deepEqual(shown.map(([file]) => file), images.problems.map((problem) => problem.file))
+    for (const [file, reason, lang] of shown) {
+      assert.match(reason, /\p{Script=Han}/u, file)
+      assert.equal(lang, '', `${file}: a sentence that is known is not marked as English`)
+    }
+  },
+  { locale: 'zh-CN' },
 )
 
 errand('versions of several classes stand side by side', shared, async ({ page, server }) => {
