@@ -8,7 +8,8 @@ import { demo } from './world.mjs'
 export async function stay(server) {
   await demo(server)
   await Promise.all([server.import('shapes', 'shapes.zip', shapes()), server.import('reviews', 'reviews.csv', reviews()), server.import('things', 'things.zip', things())])
-  await Promise.all([server.train('shapes-network', SHAPES), server.train('mood', MOOD), server.train('finder', FINDER)])
+  const [network] = await Promise.all([server.train('shapes-network', SHAPES), server.train('mood', MOOD), server.train('finder', FINDER)])
+  server.network = network.id
   await server.api('POST', '/principals', { body: { name: 'lin', role: 'scientist' } })
   await server.api('POST', '/principals', { body: { name: 'scoring-service', role: 'viewer' } })
   await server.api('POST', '/keys', { body: { principal: 'scoring-service', note: 'production', expires_in_days: 10 } })
@@ -36,6 +37,7 @@ export function pages(server) {
     'train': '/train?dataset=credit',
     'jobs': '/jobs',
     'job': `/jobs/${server.job}`,
+    'job.network': `/jobs/${server.network}`,
     'models': '/models',
     'model': '/models/credit-scorecard',
     'model.version': '/models/credit-scorecard/1',

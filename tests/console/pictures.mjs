@@ -34,6 +34,9 @@ layers = [
 ]
 `
 
+/// The same network, at it for longer than a test or a person watches.
+export const endless = () => SHAPES.replace('epochs = 3', 'epochs = 100000')
+
 /// One picture of a class, a little different for each number.
 export function shape(label, number) {
   const [moved, light] = [(number % 5) - 2, 150 + ((number * 37) % 100)]

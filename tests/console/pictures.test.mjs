@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { settled } from './browser.mjs'
-import { CLASSES, flawed, SHAPES, shape, shapes } from './pictures.mjs'
+import { CLASSES, endless, flawed, SHAPES, shape, shapes } from './pictures.mjs'
 import { errand, world } from './world.mjs'
 
 const run = promisify(execFile)
 const shared = world(async (server) => {
   await server.import('shapes', 'shapes.zip', shapes())
-  await server.train('shapes-network', SHAPES)
+  server.network = await server.train('shapes-network', SHAPES)
   await server.api('POST', '/models/shapes-network/deploy', { body: { version: 1, reason: 'first network' } })
 })
 
@@ -267,6 +267,67 @@ errand(
   },
   { locale: 'zh-CN' },
 )
+
+const chart = (page, title) => page.locator('figure').filter({ has: page.locator('title', { hasText: title }) })
+/** The rows of the table beside a chart: part, epoch, value. */
+const valuesOf = (figure) => figure.locator('tbody tr').evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText)))
+const LANGUAGES = {
+  en: { loss: 'Loss by epoch', accuracy: 'Accuracy by epoch', table: 'Values as a table', epoch: 'Epoch', training: 'Training', validation: 'Validation', cancelled: 'Cancelled' },
+  'zh-CN': { loss: '损失随训练轮次变化', accuracy: '准确率随训练轮次变化', table: '以表格查看数值', epoch: '训练轮次', training: '训练集', validation: '验证集', cancelled: '已取消' },
+}
+
+for (const [locale, words] of Object.entries(LANGUAGES)) {
+  errand(
+    `the job of a network shows the loss of training and validation part by epoch: ${locale}`,
+    shared,
+    async ({ page, server }) => {
+      await page.goto(`/jobs/${server.network.id}`)
+      await settled(page)
+      const events = (await server.api('GET', `/jobs/${server.network.id}/events`)).trim().split('\n').map((line) => JSON.parse(line).event)
+      const told = (metric, part) => events.filter((event) => event?.type === 'metric' && event.name === metric && event.part === part)
+      assert.deepEqual(told('loss', 'training').map((event) => event.step), [1, 2, 3])
+      for (const [metric, parts] of [['loss', ['training', 'validation']], ['accuracy', ['validation']]]) {
+        await page.getByRole('radio', { name: words[metric].split(/ by |随/)[0] }).check()
+        const figure = chart(page, words[metric])
+        await figure.getByText(words.table).click()
+        await figure.locator('tbody tr').first().waitFor()
+        const wanted = parts.flatMap((part) => told(metric, part).map(({ step, value }) => [words[part], String(step), value.toLocaleString(locale, { maximumSignificantDigits: 4 })]))
+        assert.equal(wanted.length, 3 * parts.length)
+        assert.deepEqual(await valuesOf(figure), wanted)
+        assert.equal(await figure.locator('svg[role=img] .mark').count(), wanted.length)
+        assert.equal(await figure.locator('svg[role=img] .line').count(), parts.length)
+        await figure.locator('.axis-name').getByText(words.epoch, { exact: true }).waitFor()
+        // Epochs are counted: there is no half of one.
+        assert.deepEqual(await figure.locator('.tick[text-anchor=middle]').allTextContents(), ['1', '2', '3'])
+      }
+    },
+    { locale },
+  )
+
+  errand(
+    `the curve of a network grows while it learns: ${locale}`,
+    shared,
+    async ({ page, server }) => {
+      const job = await server.api('POST', '/jobs/train', { body: { model: 'endless', recipe: endless() } })
+      await page.goto(`/jobs/${job.id}`)
+      const figure = chart(page, words.loss)
+      await figure.getByText(words.table).click()
+      const epochs = async (part) => (await valuesOf(figure)).filter(([name]) => name === words[part]).map(([, epoch]) => Number(epoch.replaceAll(',', '')))
+      const rows = figure.locator('tbody tr')
+      for (let look = 0; look < 3; look++) {
+        const before = await rows.count()
+        await rows.nth(before + 1).waitFor()
+      }
+      for (const part of ['training', 'validation']) {
+        const seen = await epochs(part)
+        assert.deepEqual(seen, seen.map((_, at) => at + 1), `${part}: each epoch once, in order`)
+      }
+      await server.api('POST', `/jobs/${job.id}/cancel`, { body: {} })
+      await page.getByText(words.cancelled, { exact: true }).waitFor()
+    },
+    { locale },
+  )
+}
 
 errand('versions of several classes stand side by side', shared, async ({ page, server }) => {
   await page.goto('/compare?versions=shapes-network:1')

@@ -1,5 +1,6 @@
 // What a person sees beside the plain pages: tabs, dialogs, answers, jobs alive and dead, emptiness, refusals. Only for
 // the screenshots; a scene is a place and, where it takes one, what is done there.
+import { endless, flawed } from './pictures.mjs'
 import { TREES } from './world.mjs'
 
 const ENDLESS = TREES.replace(
@@ -18,6 +19,7 @@ const CITIES = ['编号;城市;收入;备注;来源;年龄', ...Array.from({ len
 export async function furnish(server) {
   const { train, api } = { train: server.train.bind(server), api: server.api.bind(server) }
   await server.import('cities', '城市 (new).csv', Buffer.from(CITIES))
+  await server.import('flawed', 'flawed.zip', flawed())
   await Promise.all([
     train('amount-linear', AMOUNT.replace('logistic', 'linear')),
     train('amount-trees', AMOUNT.replace('name = "logistic_regression"', 'name = "lightgbm"\ncapacity = "manual"\nnum_iterations = 60')),
@@ -38,8 +40,9 @@ export async function furnish(server) {
   const failed = await api('POST', '/jobs/train', { body: { model: 'hopeless', recipe: HOPELESS } })
   await api('GET', `/jobs/${failed.id}/events?follow=true`)
   const live = await api('POST', '/jobs/train', { body: { model: 'endless', recipe: ENDLESS } })
+  const learning = await api('POST', '/jobs/train', { body: { model: 'endless-network', recipe: endless() } })
   const imported = (await api('GET', '/jobs')).items.find((job) => job.kind === 'import')
-  server.jobs = { failed: failed.id, live: live.id, import: imported.id }
+  server.jobs = { failed: failed.id, live: live.id, learning: learning.id, import: imported.id }
   server.viewer = await server.principal('auditor', 'viewer')
 }
 
@@ -81,6 +84,7 @@ export function scenes(server) {
     'jobs.failed': ['/jobs?show=failed'],
     'job.failed': [`/jobs/${server.jobs.failed}`],
     'job.live': [`/jobs/${server.jobs.live}`, (page) => page.waitForTimeout(2_000)],
+    'job.network.live': [`/jobs/${server.jobs.learning}`, (page) => page.waitForTimeout(2_000)],
     'job.cancel': [`/jobs/${server.jobs.live}`, press(/^(Cancel|取消作业)$/)],
     'job.import': [`/jobs/${server.jobs.import}`],
     'model.history': ['/models/credit-trees'],
@@ -101,6 +105,7 @@ export function scenes(server) {
       await page.locator('td[data-row="0"][data-column="1"]').focus()
     }],
     'data.pictures.plain': ['/data/shapes/1', press(/^(No augmentation|不做增强)$/)],
+    'data.pictures.left_out': ['/data/flawed/1', click('details:has(code) > summary')],
     'train.pictures': ['/train?dataset=shapes'],
     'model.none_such': ['/models/nothing'],
     'version.none_such': ['/models/credit-trees/99'],

@@ -21,6 +21,8 @@ if (!folder) {
 }
 mkdirSync(folder, { recursive: true })
 
+// Two jobs are alive in the scenes, on a machine with few cores as well.
+process.env.MEUSE_COMPUTE__SLOTS = '2'
 const [server, fresh, browser] = await Promise.all([Server.start(), Server.start(), launch()])
 try {
   await stay(server)
