@@ -226,17 +226,39 @@ fn last_name(tar: &Path) -> String {
     named.last().map(|entry| String::from_utf8_lossy(&entry.path_bytes()).into_owned()).unwrap_or_default()
 }
 
-/// The first bytes of a file that may be compressed by gzip, unpacked, and how many are behind them.
-pub(crate) fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, String> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
+/// What the gzip files within one that was sent may unpack to, all together: as much as an archive of its size.
+pub(crate) struct Allowance {
+    /// The size of what was sent, in bytes.
+    sent: u64,
+    /// What may still come, in bytes.
+    left: u64,
+}
+
+impl Allowance {
+    /// That of a file of `sent` bytes.
+    pub(crate) fn of(sent: u64) -> Self {
+        Self { sent, left: most_unpacked(sent) }
     }
-    let mut plain = Vec::new();
-    let read = MultiGzDecoder::new(bytes.as_slice()).take(most + 1).read_to_end(&mut plain);
-    match read {
-        Ok(_) if plain.len() as u64 > most => Err(format!("it unpacks to more than {} MiB", most >> 20)),
-        Ok(_) => Ok(plain),
-        Err(error) => Err(format!("it cannot be unpacked: {error}")),
+
+    /// The bytes of a file, unpacked where gzip compressed them, and at most so many of them. A bomb is refused by its
+    /// name; the inner error says what is wrong with this file alone.
+    pub(super) fn unpacked(&mut self, name: &str, bytes: Vec<u8>, most: u64) -> Result<Result<Vec<u8>, String>, Error> {
+        if !bytes.starts_with(&[0x1f, 0x8b]) {
+            return Ok(Ok(bytes));
+        }
+        let mut plain = Vec::new();
+        // One byte more than is allowed shows that there are more.
+        let read = MultiGzDecoder::new(bytes.as_slice()).take(self.left.min(most) + 1).read_to_end(&mut plain);
+        let length = plain.len() as u64;
+        if length > self.left {
+            return Err(bomb(name, self.sent));
+        }
+        self.left -= length;
+        Ok(match read {
+            Ok(_) if length > most => Err(format!("it unpacks to more than {} MiB", most >> 20)),
+            Ok(_) => Ok(plain),
+            Err(error) => Err(format!("it cannot be unpacked: {error}")),
+        })
     }
 }
 

@@ -13,9 +13,10 @@ use meuse_prep::image::{Limits, decode, header};
 use sha2::{Digest, Sha256};
 
 use super::MAX_IDX;
-use super::archive::{self, Archive};
+use super::archive::{Allowance, Archive};
 use super::idx::{self, Idx};
-use super::labels::{self, Finder, Given, Listed};
+use super::labels::{self, Given};
+use super::lists::{self, Finder, Listed};
 use super::packs::PackWriter;
 use super::table::{Looks, Row};
 use crate::{Error, Watch};
@@ -31,6 +32,10 @@ pub(super) struct Gathered {
     pub(super) rows: Vec<Row>,
     /// What is left out, and why.
     pub(super) problems: Vec<FileProblem>,
+    /// How many things these are: one problem may stand for many lines of a list.
+    pub(super) left_out: u64,
+    /// What a person should know of all.
+    pub(super) warnings: Vec<String>,
     /// Where the bytes are.
     pub(super) packs: Packs,
 }
@@ -38,11 +43,18 @@ pub(super) struct Gathered {
 /// Gathers pictures.
 pub(super) struct Gatherer<'a> {
     packs: PackWriter,
+    allowance: Allowance,
     threads: usize,
     watch: &'a dyn Watch,
     rows: Vec<Row>,
     problems: Vec<FileProblem>,
+    /// What problems stand for beside themselves.
+    more: u64,
+    warnings: Vec<String>,
 }
+
+/// Where the bytes of a file that begins as a picture lie: the pack, their offset in it, and their length.
+type Place = (u32, u64, u32);
 
 /// A file that is to be looked at.
 struct Work {
@@ -51,8 +63,9 @@ struct Work {
 }
 
 impl<'a> Gatherer<'a> {
-    pub(super) fn new(packs: PackWriter, threads: usize, watch: &'a dyn Watch) -> Self {
-        Self { packs, threads: threads.max(1), watch, rows: Vec::new(), problems: Vec::new() }
+    pub(super) fn new(packs: PackWriter, allowance: Allowance, threads: usize, watch: &'a dyn Watch) -> Self {
+        let (rows, problems, warnings) = (Vec::new(), Vec::new(), Vec::new());
+        Self { packs, allowance, threads: threads.max(1), watch, rows, problems, more: 0, warnings }
     }
 
     fn problem(&mut self, file: impl Into<String>, reason: impl Into<String>) {
@@ -72,79 +85,72 @@ impl<'a> Gatherer<'a> {
                 self.problem(name, "the archive holds a file of this name already");
             } else if idx::is_named(name) {
                 idx.push(number);
-            } else if ["csv", "tsv", "json"].iter().any(|kind| has_extension(name, kind)) {
+            } else if lists::is_named(name) {
                 lists.push(number);
             } else {
                 pictures.push(number);
             }
         }
         self.all_idx(&mut archive, &names, &idx)?;
-        let given = self.given(&mut archive, &names, &mut pictures, &lists)?;
-        self.look_at(&mut archive, &names, &pictures, &given)
+        let listed = self.listed(&mut archive, &names, &pictures, &lists)?;
+        if let Some(listed) = &listed {
+            let (named, others) = pictures.into_iter().partition(|number| listed.contains_key(&names[*number]));
+            pictures = named;
+            for number in others {
+                self.problem(&names[number], "neither manifest nor annotations name it");
+            }
+        }
+        self.look_at(&mut archive, &names, &pictures, listed)
     }
 
-    /// What is known of each picture: by manifests and annotations where there are any, else by folders.
-    fn given(
+    /// What manifests and annotations say, by the path of each file that they name; nothing where there are none.
+    fn listed(
         &mut self,
         archive: &mut Archive,
         names: &[String],
-        pictures: &mut Vec<usize>,
+        pictures: &[usize],
         lists: &[usize],
-    ) -> Result<Vec<Given>, Error> {
+    ) -> Result<Option<HashMap<String, Given>>, Error> {
         let finder = Finder::new(pictures.iter().map(|number| names[*number].as_str()));
-        let mut listed: Option<Listed> = None;
+        let mut files: Option<HashMap<String, Given>> = None;
+        let mut unreadable = Vec::new();
         for number in lists {
             let name = &names[*number];
-            let bytes = match archive.read(*number, MAX_LIST)? {
-                Ok(bytes) => bytes,
-                Err(reason) => {
-                    self.problem(name, reason);
-                    continue;
-                }
-            };
-            let read = if has_extension(name, "json") {
-                labels::coco(name, &bytes, &finder)
-            } else {
-                labels::manifest(name, &bytes, &finder)?
-            };
+            let read = archive.read(*number, MAX_LIST)?.and_then(|bytes| lists::read(name, &bytes, &finder));
             match read {
-                None => {
+                Err(reason) => unreadable.push((name, reason)),
+                Ok(None) => {
                     self.problem(name, "it is no picture, no manifest with a column `file`, and no COCO annotations");
                 }
-                Some(read) => {
-                    let all = listed.get_or_insert_default();
-                    all.files.extend(read.files);
-                    all.problems.extend(read.problems);
+                Ok(Some(Listed { files: named, faults })) => {
+                    files.get_or_insert_default().extend(named);
+                    for (place, reason, count) in faults.told(name) {
+                        self.problem(place, reason);
+                        self.more += count - 1;
+                    }
                 }
             }
         }
-        let Some(mut listed) = listed else {
-            let paths: Vec<&str> = pictures.iter().map(|number| names[*number].as_str()).collect();
-            return Ok(labels::by_folders(&paths));
-        };
-        for (place, reason) in listed.problems {
-            self.problem(place, reason);
+        let folders_decide = files.is_none() && !pictures.is_empty();
+        if let Some((name, reason)) = unreadable.first().filter(|_| folders_decide) {
+            self.warnings
+                .push(format!("labels and parts come from folders, because `{name}` cannot be read: {reason}"));
         }
-        let (mut kept, mut given) = (Vec::new(), Vec::new());
-        for number in pictures.drain(..) {
-            match listed.files.remove(&names[number]) {
-                Some(found) => {
-                    kept.push(number);
-                    given.push(found);
-                }
-                None => self.problem(&names[number], "neither manifest nor annotations name it"),
-            }
+        for (name, reason) in unreadable {
+            // Whether it is a list at all, nobody knows. Where another one is, that one says what pictures show.
+            let instead = if folders_decide { "; labels and parts come from folders instead" } else { "" };
+            self.problem(name, format!("{reason}{instead}"));
         }
-        *pictures = kept;
-        Ok(given)
+        Ok(files)
     }
 
+    /// Looks at these files. What is not listed is known by folders.
     fn look_at(
         &mut self,
         archive: &mut Archive,
         names: &[String],
         pictures: &[usize],
-        given: &[Given],
+        listed: Option<HashMap<String, Given>>,
     ) -> Result<(), Error> {
         let (send, receive) = mpsc::sync_channel::<Work>(self.threads);
         let (tell, told) = mpsc::channel();
@@ -166,11 +172,13 @@ impl<'a> Gatherer<'a> {
             }
             read
         })?;
-        for (((number, given), place), seen) in pictures.iter().zip(given).zip(places).zip(found) {
-            let name = &names[*number];
+        let names: Vec<&str> = pictures.iter().map(|number| names[*number].as_str()).collect();
+        let mut given = listed.unwrap_or_else(|| by_folders(&names, &places));
+        for ((name, place), seen) in names.into_iter().zip(places).zip(found) {
             match (place, seen) {
-                (Ok((pack, offset, length)), Some(Ok(seen))) => {
-                    self.rows.push(Row::new(name.clone(), given.clone(), (pack, offset, length), seen));
+                (Ok(place), Some(Ok(seen))) => {
+                    let given = given.remove(name).unwrap_or_default();
+                    self.rows.push(Row::new(name.to_owned(), given, place, seen));
                 }
                 (Err(reason), _) | (_, Some(Err(reason))) => self.problem(name, reason),
                 (Ok(_), None) => self.problem(name, "nobody looked at it"),
@@ -185,7 +193,7 @@ impl<'a> Gatherer<'a> {
         archive: &mut Archive,
         pictures: &[usize],
         send: &SyncSender<Work>,
-        places: &mut Vec<Result<(u32, u64, u32), String>>,
+        places: &mut Vec<Result<Place, String>>,
     ) -> Result<(), Error> {
         let total = pictures.len() as u64;
         for (number, entry) in pictures.iter().enumerate() {
@@ -225,9 +233,9 @@ impl<'a> Gatherer<'a> {
             let Some(wanted) = idx::labels_of(name) else { continue };
             let labels = match by_name.get(&wanted) {
                 None => None,
-                Some(labels) => Some(archive.read(*labels, MAX_IDX)?),
+                Some(labels) => Some(self.read_idx(archive, *labels, &names[*labels])?),
             };
-            match (archive.read(*number, MAX_IDX)?, labels) {
+            match (self.read_idx(archive, *number, name)?, labels) {
                 (Ok(pictures), None) => self.idx(name, pictures, None)?,
                 (Ok(pictures), Some(Ok(labels))) => self.idx(name, pictures, Some(labels))?,
                 (Err(reason), _) => self.problem(name, reason),
@@ -237,10 +245,29 @@ impl<'a> Gatherer<'a> {
         Ok(())
     }
 
-    /// One IDX file of pictures.
-    pub(super) fn idx(&mut self, name: &str, pictures: Vec<u8>, labels: Option<Vec<u8>>) -> Result<(), Error> {
-        let parsed = |bytes| archive::unpacked(bytes, MAX_IDX).and_then(idx::parse);
-        let (height, width, pixels) = match parsed(pictures) {
+    /// The bytes of an IDX file of an archive, unpacked.
+    fn read_idx(&mut self, archive: &mut Archive, number: usize, name: &str) -> Result<Result<Vec<u8>, String>, Error> {
+        match archive.read(number, MAX_IDX)? {
+            Ok(bytes) => self.allowance.unpacked(name, bytes, MAX_IDX),
+            Err(reason) => Ok(Err(reason)),
+        }
+    }
+
+    /// An IDX file of pictures that was sent alone.
+    pub(super) fn lone_idx(&mut self, bytes: Vec<u8>) -> Result<(), Error> {
+        const NAME: &str = "pictures.idx3-ubyte";
+        match self.allowance.unpacked(NAME, bytes, MAX_IDX)? {
+            Ok(pictures) => self.idx(NAME, pictures, None),
+            Err(reason) => {
+                self.problem(NAME, reason);
+                Ok(())
+            }
+        }
+    }
+
+    /// One IDX file of pictures, unpacked.
+    fn idx(&mut self, name: &str, pictures: Vec<u8>, labels: Option<Vec<u8>>) -> Result<(), Error> {
+        let (height, width, pixels) = match idx::parse(pictures) {
             Ok(Idx::Pictures { height, width, pixels }) => (height, width, pixels),
             Ok(Idx::Labels(_)) => {
                 self.problem(name, "it holds labels, and is named as pictures");
@@ -252,7 +279,7 @@ impl<'a> Gatherer<'a> {
             }
         };
         let count = pixels.len() / (width * height);
-        let labels = match labels.map(parsed) {
+        let labels = match labels.map(idx::parse) {
             None => Vec::new(),
             Some(Ok(Idx::Labels(labels))) if labels.len() == count => labels,
             Some(Ok(Idx::Labels(labels))) => {
@@ -306,7 +333,9 @@ impl<'a> Gatherer<'a> {
             let earlier = *first.entry(row.sha256).or_insert(number);
             row.duplicate_of = (earlier != number).then_some(earlier);
         }
-        Ok(Gathered { rows: self.rows, problems: self.problems, packs: self.packs.finish()? })
+        let left_out = self.problems.len() as u64 + self.more;
+        let Self { packs, rows, problems, warnings, .. } = self;
+        Ok(Gathered { rows, problems, left_out, warnings, packs: packs.finish()? })
     }
 }
 
@@ -319,6 +348,14 @@ pub(crate) fn is_of_no_one(name: &str) -> bool {
 
 pub(crate) fn has_extension(name: &str, wanted: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case(wanted))
+}
+
+/// What the folders say of these files, by their paths. Only files that begin as pictures have a say: a text beside the
+/// folders of the classes would make the folder that all share the class of every picture.
+fn by_folders(names: &[&str], places: &[Result<Place, String>]) -> HashMap<String, Given> {
+    let begun = names.iter().zip(places).filter(|(_, place)| place.is_ok());
+    let paths: Vec<&str> = begun.map(|(name, _)| *name).collect();
+    paths.iter().map(|path| (*path).to_owned()).zip(labels::by_folders(&paths)).collect()
 }
 
 /// Looks at files until none comes.

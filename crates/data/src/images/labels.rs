@@ -1,11 +1,7 @@
-//! What each picture shows, by the folders that it lies in, a manifest, or COCO's annotations.
-
-use std::collections::{BTreeSet, HashMap};
+//! What is known of a file before it is looked at, and what of it the folders say that it lies in. Where a list says it,
+//! that is read in [`super::lists`].
 
 use meuse_core::media::LabelledBox;
-use serde::Deserialize;
-
-use crate::Error;
 
 /// What is known of a file before it is looked at.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +13,9 @@ pub(crate) struct Given {
     /// The boxes in it.
     pub(super) boxes: Vec<LabelledBox>,
 }
+
+/// How a column is called that says the part.
+pub(crate) const SPLIT_COLUMNS: [&str; 4] = ["split", "part", "subset", "set"];
 
 /// The part that a word means, in the words of recipes.
 pub(super) fn part(word: &str) -> Option<&'static str> {
@@ -55,185 +54,6 @@ pub(crate) fn by_folders(paths: &[&str]) -> Vec<Given> {
     all.into_iter().map(given).collect()
 }
 
-/// What a manifest or COCO's annotations say.
-#[derive(Debug, Default)]
-pub(super) struct Listed {
-    /// By the file's path in the archive.
-    pub(super) files: HashMap<String, Given>,
-    /// What is listed and wrong: where, and why.
-    pub(super) problems: Vec<(String, String)>,
-}
-
-/// Finds the file that a list means: by its path from the list's own folder, from the root, or by its name alone when
-/// only one has it.
-pub(super) struct Finder<'a> {
-    paths: BTreeSet<&'a str>,
-    names: HashMap<&'a str, Option<&'a str>>,
-}
-
-impl<'a> Finder<'a> {
-    pub(super) fn new(paths: impl Iterator<Item = &'a str>) -> Self {
-        let mut finder = Self { paths: BTreeSet::new(), names: HashMap::new() };
-        for path in paths {
-            finder.paths.insert(path);
-            let name = path.rsplit('/').next().unwrap_or(path);
-            finder.names.entry(name).and_modify(|only| *only = None).or_insert(Some(path));
-        }
-        finder
-    }
-
-    fn find(&self, list: &str, wanted: &str) -> Option<&'a str> {
-        let wanted = wanted.trim().replace('\\', "/");
-        let wanted = wanted.trim_start_matches("./");
-        let beside =
-            list.rsplit_once('/').map_or_else(|| wanted.to_owned(), |(folder, _)| format!("{folder}/{wanted}"));
-        let exact = [beside.as_str(), wanted].into_iter().find_map(|path| self.paths.get(path).copied());
-        exact.or_else(|| self.names.get(wanted.rsplit('/').next()?).copied().flatten())
-    }
-}
-
-const FILE_COLUMNS: [&str; 6] = ["file", "filename", "file_name", "path", "image", "picture"];
-const LABEL_COLUMNS: [&str; 4] = ["label", "class", "category", "target"];
-pub(crate) const SPLIT_COLUMNS: [&str; 4] = ["split", "part", "subset", "set"];
-
-/// Reads a manifest; nothing when the file has no column of file names, so is no manifest.
-pub(super) fn manifest(name: &str, bytes: &[u8], finder: &Finder<'_>) -> Result<Option<Listed>, Error> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|_| Error::refused(name, "the manifest is not UTF-8", "save it as UTF-8"))?;
-    let mut records = records(text.trim_start_matches('\u{feff}')).into_iter();
-    let Some((_, header)) = records.next() else { return Ok(None) };
-    let column = |names: &[&str]| header.iter().position(|cell| names.contains(&cell.trim().to_lowercase().as_str()));
-    let Some(file) = column(&FILE_COLUMNS) else { return Ok(None) };
-    let (label, split) = (column(&LABEL_COLUMNS), column(&SPLIT_COLUMNS));
-    let mut listed = Listed::default();
-    for (line, record) in records {
-        let cell = |index: Option<usize>| {
-            index.and_then(|index| record.get(index)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
-        };
-        let Some(wanted) = cell(Some(file)) else { continue };
-        let Some(path) = finder.find(name, wanted) else {
-            listed.problems.push((format!("{name}, line {line}"), format!("there is no file `{wanted}`")));
-            continue;
-        };
-        let split = cell(split).map(|word| part(word).unwrap_or(word).to_owned());
-        let given = Given { label: cell(label).map(str::to_owned), split, boxes: Vec::new() };
-        if let Some(other) = listed.files.insert(path.to_owned(), given.clone())
-            && other != given
-        {
-            let reason = format!("`{wanted}` was named above with another label or part; this line holds");
-            listed.problems.push((format!("{name}, line {line}"), reason));
-        }
-    }
-    Ok(Some(listed))
-}
-
-/// The records of CSV with their line numbers; the delimiter is the one that the header has most of.
-fn records(text: &str) -> Vec<(usize, Vec<String>)> {
-    let head = text.lines().next().unwrap_or_default();
-    let delimiter = [',', ';', '\t'].into_iter().max_by_key(|c| (head.matches(*c).count(), *c == ',')).unwrap_or(',');
-    let (mut records, mut record, mut cell) = (Vec::new(), Vec::new(), String::new());
-    let (mut quoted, mut line, mut began) = (false, 1, 1);
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
-        line += usize::from(character == '\n');
-        match character {
-            '"' if quoted && characters.peek() == Some(&'"') => {
-                characters.next();
-                cell.push('"');
-            }
-            '"' if quoted => quoted = false,
-            '"' if cell.is_empty() => quoted = true,
-            _ if quoted => cell.push(character),
-            '\r' => {}
-            '\n' => {
-                record.push(std::mem::take(&mut cell));
-                let record = std::mem::take(&mut record);
-                if record.iter().any(|cell| !cell.is_empty()) {
-                    records.push((began, record));
-                }
-                began = line;
-            }
-            _ if character == delimiter => record.push(std::mem::take(&mut cell)),
-            _ => cell.push(character),
-        }
-    }
-    record.push(cell);
-    if record.iter().any(|cell| !cell.is_empty()) {
-        records.push((began, record));
-    }
-    records
-}
-
-#[derive(Deserialize)]
-struct Coco {
-    images: Vec<CocoImage>,
-    #[serde(default)]
-    annotations: Vec<Annotation>,
-    categories: Vec<Category>,
-}
-
-#[derive(Deserialize)]
-struct CocoImage {
-    id: u64,
-    file_name: String,
-}
-
-#[derive(Deserialize)]
-struct Annotation {
-    image_id: u64,
-    category_id: u64,
-    bbox: [f64; 4],
-    #[serde(default)]
-    iscrowd: u8,
-}
-
-#[derive(Deserialize)]
-struct Category {
-    id: u64,
-    name: String,
-}
-
-/// Reads COCO's annotations; nothing when the file is other JSON. A picture whose boxes are all of one class has that
-/// label.
-pub(super) fn coco(name: &str, bytes: &[u8], finder: &Finder<'_>) -> Option<Listed> {
-    let coco: Coco = serde_json::from_slice(bytes).ok()?;
-    let categories: HashMap<u64, String> = coco.categories.into_iter().map(|c| (c.id, c.name)).collect();
-    let split = name
-        .rsplit('/')
-        .next()
-        .and_then(|file| file.split(|c: char| !c.is_alphabetic()).find_map(part).map(str::to_owned));
-    let mut listed = Listed::default();
-    let mut paths = HashMap::new();
-    for image in coco.images {
-        let Some(path) = finder.find(name, &image.file_name) else {
-            listed.problems.push((name.to_owned(), format!("there is no file `{}`", image.file_name)));
-            continue;
-        };
-        paths.insert(image.id, path);
-        listed.files.insert(path.to_owned(), Given { split: split.clone(), ..Given::default() });
-    }
-    for annotation in coco.annotations {
-        let Annotation { image_id, category_id, bbox, iscrowd } = annotation;
-        let Some(given) = paths.get(&image_id).and_then(|path| listed.files.get_mut(*path)) else { continue };
-        let Some(label) = categories.get(&category_id) else {
-            listed
-                .problems
-                .push((name.to_owned(), format!("there is no category {category_id}, and image {image_id} has it")));
-            continue;
-        };
-        if !bbox.iter().all(|number| number.is_finite()) || bbox[2] <= 0.0 || bbox[3] <= 0.0 {
-            listed.problems.push((name.to_owned(), format!("a box of image {image_id} has no area: {bbox:?}")));
-            continue;
-        }
-        given.boxes.push(LabelledBox { label: label.clone(), area: bbox, crowd: iscrowd != 0 });
-    }
-    for given in listed.files.values_mut() {
-        let first = given.boxes.first().map(|first| first.label.clone());
-        given.label = first.filter(|first| given.boxes.iter().all(|other| other.label == *first));
-    }
-    Some(listed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,35 +76,5 @@ mod tests {
         assert_eq!(parts, [(some("cat"), some("training")), (some("cat"), some("validation")), (None, some("test"))]);
         assert_eq!(folders(&["1.png", "2.png"]), [(None, None), (None, None)]);
         assert_eq!(folders(&["train/cat/1.png"]), [(some("cat"), some("training"))]);
-    }
-
-    #[test]
-    fn a_manifest_names_files_labels_and_parts() {
-        let finder = Finder::new(["a/1.png", "a/2.png", "b/2.png"].into_iter());
-        let text =
-            "\u{feff}File;Class;Split\r\n1.png;\"a \"\"cat\"\"\";train\r\na/2.png;dog;fold7\n2.png;dog;\ngone.png;x;\n";
-        let listed = manifest("m.csv", text.as_bytes(), &finder).expect("UTF-8").expect("a manifest");
-        assert_eq!(listed.files["a/1.png"].label, some("a \"cat\""));
-        assert_eq!(listed.files["a/1.png"].split, some("training"));
-        assert_eq!(listed.files["a/2.png"].split, some("fold7"));
-        let problems: Vec<&str> = listed.problems.iter().map(|(place, _)| place.as_str()).collect();
-        assert_eq!(problems, ["m.csv, line 4", "m.csv, line 5"]);
-        assert!(manifest("t.csv", b"x,y\n1,2\n", &finder).expect("UTF-8").is_none());
-    }
-
-    #[test]
-    fn cocos_boxes_are_kept() {
-        let finder = Finder::new(["images/1.png", "images/2.png"].into_iter());
-        let text = r#"{"images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png"}, {"id": 3, "file_name": "x"}],
-            "annotations": [{"image_id": 1, "category_id": 7, "bbox": [1, 2, 3, 4], "iscrowd": 0}, {"image_id": 2, "category_id": 7,
-            "bbox": [0, 0, 5, 5]}, {"image_id": 2, "category_id": 8, "bbox": [0, 0, 1, 1]}, {"image_id": 2, "category_id": 8,
-            "bbox": [0, 0, 0, 1]}], "categories": [{"id": 7, "name": "cat"}, {"id": 8, "name": "dog"}]}"#;
-        let listed = coco("annotations/instances_train2017.json", text.as_bytes(), &finder).expect("COCO");
-        let first = &listed.files["images/1.png"];
-        assert_eq!((&first.label, &first.split), (&some("cat"), &some("training")));
-        assert_eq!(first.boxes, [LabelledBox { label: "cat".into(), area: [1.0, 2.0, 3.0, 4.0], crowd: false }]);
-        let second = &listed.files["images/2.png"];
-        assert_eq!((&second.label, second.boxes.len(), listed.problems.len()), (&None, 2, 2));
-        assert!(coco("x.json", b"{\"a\": 1}", &finder).is_none());
     }
 }

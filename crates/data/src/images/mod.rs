@@ -5,10 +5,13 @@
 //! reason and left out; what an honest archive does not hold is refused (see [`archive`]).
 
 pub(crate) mod archive;
+mod coco;
 pub(crate) mod files;
 pub(crate) mod gather;
 mod idx;
 pub(crate) mod labels;
+mod lists;
+mod manifest;
 mod packs;
 mod table;
 
@@ -21,7 +24,7 @@ use meuse_core::media::{self, Pack};
 use meuse_core::profile::{FileProblem, ImagesProfile, Profile};
 use meuse_core::schema::{ColumnSchema, ColumnType, Schema};
 
-use self::archive::{Archive, Kind};
+use self::archive::{Allowance, Archive, Kind};
 use self::gather::{Gathered, Gatherer};
 use self::packs::PackWriter;
 use crate::import::{preview, write_json};
@@ -71,10 +74,14 @@ pub(crate) fn import(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result
     let Profiled { mut profile, categories } = profile(&connection, &data, &columns, spec.limits, watch)?;
     // Every path, hash and offset is different, which is nobody's news.
     profile.warnings.clear();
+    profile.warnings.extend_from_slice(&gathered.warnings);
+    for warning in &gathered.warnings {
+        watch.log(Level::Warning, warning);
+    }
     let described = described(&gathered);
     profile.warnings.extend(repeated(&described, profile.rows));
     if let Some(first) = gathered.problems.first() {
-        let (count, FileProblem { file, reason }) = (gathered.problems.len(), first);
+        let (count, FileProblem { file, reason }) = (gathered.left_out, first);
         watch.log(Level::Warning, &format!("{count} things were left out; the first one is {file}: {reason}"));
     }
     profile.images = Some(described);
@@ -150,16 +157,18 @@ fn open(spec: &ImportSpec, out: &Path, watch: &dyn Watch) -> Result<Opened, Erro
 }
 
 fn gather(opened: Opened, spec: &ImportSpec, watch: &dyn Watch) -> Result<Gathered, Error> {
+    let sent = std::fs::metadata(&spec.source).map_err(Error::reading(&spec.source))?.len();
+    let allowance = Allowance::of(sent);
     match opened {
         Opened::Archive(archive, packs) => {
-            let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
+            let mut gatherer = Gatherer::new(packs, allowance, spec.limits.threads, watch);
             gatherer.archive(archive)?;
             gatherer.finish()
         }
         Opened::Idx(packs) => {
             let bytes = archive::whole(&spec.source, MAX_IDX)?;
-            let mut gatherer = Gatherer::new(packs, spec.limits.threads, watch);
-            gatherer.idx("pictures.idx3-ubyte", bytes, None)?;
+            let mut gatherer = Gatherer::new(packs, allowance, spec.limits.threads, watch);
+            gatherer.lone_idx(bytes)?;
             gatherer.finish()
         }
     }
@@ -205,7 +214,7 @@ fn described(gathered: &Gathered) -> ImagesProfile {
         sizes: table::counted(rows.iter().map(size), 20),
         duplicates: rows.iter().filter(|row| row.duplicate_of.is_some()).count() as u64,
         boxes: rows.iter().map(|row| row.boxes.len() as u64).sum(),
-        left_out: gathered.problems.len() as u64,
+        left_out: gathered.left_out,
         problems: gathered.problems.iter().take(LISTED).cloned().collect(),
     }
 }

@@ -13,7 +13,7 @@ mod plain;
 pub(crate) mod preview;
 mod records;
 mod source;
-mod text;
+pub(crate) mod text;
 pub(crate) mod types;
 
 use std::collections::BTreeMap;

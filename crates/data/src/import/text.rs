@@ -3,6 +3,7 @@
 //! DuckDB is given UTF-8 without surprises only; every message about encodings is written here. Says nothing about
 //! cells.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -41,8 +42,8 @@ pub(super) fn prepare(source: &Path, named: Option<Encoding>, folder: &Path, wat
         Scan::Nul(offset) => Err(nul(source, offset)?),
         Scan::NotUtf8(offset) if named.is_some() => Err(not_utf8(source, offset, "")?),
         Scan::NotUtf8(offset) => {
-            let guess = guess(source, offset)?;
-            if guess != "GBK" && guess != "gb18030" {
+            let guess = guess(&read(source, offset, CHUNK)?);
+            if !is_chinese(guess) {
                 return Err(not_utf8(source, offset, &format!("; it looks like {guess}"))?);
             }
             watch.log(Level::Info, "the file is not UTF-8; it is read as GB18030");
@@ -150,10 +151,36 @@ fn read(source: &Path, from: u64, limit: usize) -> Result<Vec<u8>, Error> {
 
 /// What the text looks like, judged from the bytes that follow the first one that is not UTF-8. The hint `cn` settles
 /// short texts in favour of Chinese, which is what our users' files are.
-fn guess(source: &Path, offset: u64) -> Result<&'static str, Error> {
+fn guess(bytes: &[u8]) -> &'static str {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(&read(source, offset, CHUNK)?, true);
-    Ok(detector.guess(Some(b"cn"), Utf8Detection::Deny).name())
+    detector.feed(bytes, true);
+    detector.guess(Some(b"cn"), Utf8Detection::Deny).name()
+}
+
+/// Whether what was guessed is read as GB18030, which holds the others.
+fn is_chinese(guess: &str) -> bool {
+    guess == "GBK" || guess == "gb18030"
+}
+
+/// The text of a small file, without a byte-order mark; it is taken for GB18030 where [`prepare`] would. The error says
+/// why it is no text.
+pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}')),
+        Err(error) => {
+            let bad = &bytes[error.valid_up_to()..];
+            let looks = FOREIGN.iter().find(|(mark, ..)| bytes.starts_with(mark)).map(|(_, what, _)| *what);
+            let looks = looks.unwrap_or_else(|| guess(&bad[..bad.len().min(CHUNK)]));
+            let chinese = is_chinese(looks).then(|| GB18030.decode_without_bom_handling_and_without_replacement(bytes));
+            let place = error.valid_up_to() + 1;
+            let refused = || format!("it is not UTF-8 (byte {place}) and looks like {looks}: save it as UTF-8");
+            chinese.flatten().ok_or_else(refused)?
+        }
+    };
+    if text.contains('\0') {
+        return Err("it holds NUL bytes, as no text does".to_owned());
+    }
+    Ok(text)
 }
 
 /// Writes the source, which is GB18030, as UTF-8.

@@ -7,6 +7,7 @@ mod bad_files;
 mod encodings;
 mod germancredit;
 mod parquet;
+mod pictures;
 mod profile;
 mod round_trip;
 mod texts;

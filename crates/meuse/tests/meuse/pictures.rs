@@ -43,6 +43,14 @@ fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().expect("a zip").into_inner()
 }
 
+/// A zip of which the directory says something else of the last file. See APPNOTE.TXT, 4.3.12.
+fn altered_zip(files: &[(&str, &[u8])], alter: impl Fn(&mut [u8])) -> Vec<u8> {
+    let mut bytes = zip(files);
+    let last = bytes.windows(4).rposition(|mark| mark == b"PK\x01\x02").expect("a directory");
+    alter(&mut bytes[last..]);
+    bytes
+}
+
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).expect("compressed");
@@ -319,9 +327,11 @@ fn hostile_archives_are_refused_with_the_name_of_the_entry() {
         builder.append_data(&mut header, name, std::io::empty()).expect("appended");
         builder.into_inner().expect("a tar")
     };
-    let mut cut = tar(&[good, ("b/2.png", &drawing)]);
+    let two = [good, ("b/2.png", &drawing)];
+    let mut cut = tar(&two);
     cut.truncate(512 + drawing.len().next_multiple_of(512) + 700);
     let zeros = vec![0; 66 << 20];
+    let many = [&[0, 0, 8, 3, 0, 1, 8, 0, 0, 0, 0, 32, 0, 0, 0, 32_u8] as &[u8], &zeros].concat();
     let cases: Vec<(&str, Vec<u8>, &[&str])> = vec![
         ("climbs", tar(&[good, ("../../etc/evil.png", &drawing)]), &["../../etc/evil.png", "climbs"]),
         ("absolute", tar(&[good, ("/etc/evil.png", &drawing)]), &["/etc/evil.png", "absolute"]),
@@ -334,6 +344,28 @@ fn hostile_archives_are_refused_with_the_name_of_the_entry() {
         ("cut short", cut, &["b/2.png", "middle"]),
         ("gzip bomb", gz(&tar(&[("bomb.png", &zeros)])), &["bomb.png", "bomb"]),
         ("zip bomb", zip(&[("fill.png", &zeros)]), &["fill.png", "bomb"]),
+        ("IDX bomb", gz(&many), &["pictures.idx3-ubyte", "bomb"]),
+        (
+            "IDX bomb among labels",
+            zip(&[("a-images-idx3-ubyte.gz", &gz(&many[..2000])), ("a-labels-idx1-ubyte.gz", &gz(&many))]),
+            &["a-labels-idx1-ubyte.gz", "bomb"],
+        ),
+        (
+            "IDX bombs that are small one by one",
+            tar(&[
+                ("a-images-idx3-ubyte.gz", &gz(&zeros[..40 << 20])),
+                ("b-images-idx3-ubyte.gz", &gz(&zeros[..40 << 20])),
+            ]),
+            &["b-images-idx3-ubyte.gz", "bomb"],
+        ),
+        ("linking zip", altered_zip(&two, |entry| entry[40..42].copy_from_slice(&[0xff, 0xa1])), &["b/2.png", "link"]),
+        ("password", altered_zip(&two, |entry| entry[8] |= 1), &["b/2.png", "password"]),
+        ("shared bytes", altered_zip(&two, |entry| entry[42..46].fill(0)), &["b/2.png", "shares bytes"]),
+        (
+            "more bytes than it says",
+            altered_zip(&two[..1], |entry| entry[24] ^= 1),
+            &["a/1.png", "it does not unpack to the"],
+        ),
         ("nothing", tar(&[("a/readme.pdf", b"no picture")]), &["no picture"]),
         ("no zip", b"PK\x03\x04 and then nothing of a zip".to_vec(), &["damaged"]),
     ];
