@@ -50,6 +50,7 @@ errand('a picture in which there is nothing says so', shared, async ({ page, ser
   await page.goto('/models/finder/try')
   await settled(page)
   await page.getByLabel(/^image/).setInputFiles({ name: 'empty.png', mimeType: 'image/png', buffer: empty })
+  await page.locator('[data-picture=name]').getByText('empty.png').waitFor()
   await page.getByRole('button', { name: 'Predict' }).click()
   await page.getByText('Nothing was found.').waitFor()
 })

@@ -21,6 +21,7 @@ errand('the demo’s data is one click away, and ends as the same version as the
   assert.equal(version.source.bytes, readFileSync(path.join(EXAMPLES, 'germancredit.csv')).length)
   assert.match(await page.locator('[data-phase=done]').innerText(), new RegExp(`Version 1: ${number(version.rows)} rows, ${version.schema.columns.length} columns`))
   const row = page.getByRole('row').filter({ has: page.getByRole('link', { name: 'credit', exact: true }) })
+  await row.waitFor()
   assert.deepEqual((await row.getByRole('cell').allInnerTexts()).slice(0, 3), ['1', number(version.rows), '21'])
 })
 

@@ -25,7 +25,7 @@ fn reference(text: &str) -> DatasetRef {
 /// What a refused upload says; and that it has left nothing.
 async fn refused(world: &World, request: ImportRequest, chunks: Vec<Chunk>) -> Error {
     let error = world.app.import(&world.caller, request, stream::iter(chunks)).await.expect_err("it is refused");
-    assert_eq!(world.work(), Vec::<String>::new(), "{error}");
+    world.no_work_is_left().await;
     assert_eq!(world.app.jobs(&world.caller).await.expect("listed"), [], "{error}");
     assert_eq!(world.app.datasets(&world.caller).await.expect("listed"), [], "{error}");
     error
@@ -39,7 +39,7 @@ async fn the_same_bytes_with_the_same_options_make_no_new_version() {
     let ImportAnswer::Unchanged { version } = answer else { panic!("{answer:?}") };
     assert_eq!((version.dataset.as_str(), version.version, version.source.file.as_str()), ("credit", 1, "credit.csv"));
     assert_eq!(world.app.jobs(&world.caller).await.expect("listed").len(), 1, "no job was made");
-    assert_eq!(world.work(), Vec::<String>::new());
+    world.no_work_is_left().await;
 
     let missing = |words: &[&str]| ImportRequest {
         options: ImportOptions { missing: words.iter().map(ToString::to_string).collect(), ..Default::default() },

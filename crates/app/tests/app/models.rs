@@ -86,6 +86,8 @@ fn folder_of_this_process() -> PathBuf {
         }
     }
     let folder = all.join(format!("trained-{}", std::process::id()));
+    // One that had this number may have left its own.
+    let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir(&folder).expect("no other process has this number");
     folder
 }

@@ -123,6 +123,11 @@ impl World {
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
     }
 
+    /// Waits until the work folders of ended jobs are removed, which follows the end that is told.
+    pub(crate) async fn no_work_is_left(&self) {
+        until("no work folder is left", || self.work().is_empty()).await;
+    }
+
     /// Imports a text as the dataset `credit`.
     pub(crate) async fn import(&self, text: &str) -> Result<ImportAnswer, Error> {
         let body = stream::iter([Ok(Bytes::copy_from_slice(text.as_bytes()))]);

@@ -106,7 +106,7 @@ fn a_child_that_does_not_end_when_asked_is_ended_and_so_is_what_it_started() {
     let asked = Instant::now();
     ask(&server, "POST", &format!("/api/v1/jobs/{job}/cancel"), Value::Null);
     assert_eq!(ended(&server, &job)["state"], "cancelled");
-    assert!(asked.elapsed().as_secs() < 10, "{:?}", asked.elapsed());
+    assert!(asked.elapsed().as_secs() < 30, "{:?}", asked.elapsed());
     assert!(!is_running(&server, "98765") && !is_running(&server, "98766"));
     let job = outcome(&server, "breeds");
     assert_eq!(job["state"], "succeeded", "{job}");

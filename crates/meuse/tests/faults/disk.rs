@@ -26,7 +26,7 @@ method = "stratified"
 [algorithm]
 name = "lightgbm"
 capacity = "manual"
-num_iterations = 4000
+num_iterations = 40000
 learning_rate = 0.001
 num_leaves = 4
 early_stopping_round = 0

@@ -58,9 +58,9 @@ pub(crate) fn short() -> String {
     recipe(3, 12)
 }
 
-/// 1,680 steps: long enough to be met at work.
+/// 6,720 steps: long enough to be met at work.
 pub(crate) fn long() -> String {
-    recipe(20, 1)
+    recipe(80, 1)
 }
 
 pub(crate) fn train(server: &Server, model: &str, recipe: &str) -> String {

@@ -260,7 +260,13 @@ impl Drop for Server {
         }
         if !std::thread::panicking() && !self.expects_warnings {
             let log = self.log();
-            let unexpected = log.lines().find(|line| line.contains(" WARN ") || line.contains(" ERROR "));
+            // A machine that stands still for a second makes every statement slow.
+            let unexpected = |line: &&str| {
+                (line.contains(" WARN ") || line.contains(" ERROR "))
+                    && !line.contains("slow threshold")
+                    && !line.contains("slow statement")
+            };
+            let unexpected = log.lines().find(unexpected);
             assert_eq!(unexpected, None, "the server logged what nobody expected");
         }
     }

@@ -11,8 +11,9 @@ use super::process::Status;
 const MIB: u64 = 1 << 20;
 /// How much more readily than others the kernel ends a child when memory runs out, of at most 1000.
 const GIVEN_UP_FIRST: &str = "800";
-/// What programs say whose allocation failed: of Rust, of C++, of DuckDB, of the C library.
-const WORDS: [&str; 4] = ["memory allocation of", "bad_alloc", "Out of Memory Error", "Cannot allocate memory"];
+/// What programs say whose allocation failed: of Rust, of C++, of DuckDB, of the C library, of GNU.
+const WORDS: [&str; 5] =
+    ["memory allocation of", "bad_alloc", "Out of Memory Error", "Cannot allocate memory", "memory exhausted"];
 
 /// Has the kernel end a child that was just started before it ends the server.
 pub(crate) fn give_up_first(pid: u32) {
@@ -69,11 +70,15 @@ mod tests {
     #[test]
     fn what_a_group_has_taken_is_counted() {
         let own = rustix::process::getpgrp();
-        let before = taken_mib(own);
-        let taken = vec![1_u8; 64 << 20];
-        let after = taken_mib(own);
-        assert!(taken.iter().all(|byte| *byte == 1));
-        assert!(after >= before + 60, "{before} {after}");
-        assert!(of_machine_mib().is_some_and(|machine| machine > after));
+        let taken_meanwhile = || {
+            let before = taken_mib(own);
+            let taken = vec![1_u8; 64 << 20];
+            let after = taken_mib(own);
+            assert!(taken.iter().all(|byte| *byte == 1));
+            assert!(of_machine_mib().is_some_and(|machine| machine > after));
+            after.saturating_sub(before)
+        };
+        // Other tests of this group take and give back as well.
+        assert!((0..20).any(|_| (60..200).contains(&taken_meanwhile())));
     }
 }
