@@ -39,6 +39,11 @@ pub(crate) struct State {
     /// The sum of losses, each times its rows, and the rows of the present epoch.
     pub(crate) loss_sum: f64,
     pub(crate) loss_rows: u64,
+    /// The loss of the very first step, and the mean of the epoch before.
+    #[serde(default)]
+    pub(crate) first_loss: Option<f64>,
+    #[serde(default)]
+    pub(crate) loss_before: Option<f64>,
     /// The smallest validation loss, and when that was.
     pub(crate) best_loss: Option<f64>,
     pub(crate) best_epoch: u64,

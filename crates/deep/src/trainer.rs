@@ -24,7 +24,7 @@ use crate::lesson::{Lesson, Share, computes_here, divided, loss, pieces, shares,
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
 use crate::optimizer::{Optimizer, Step};
 use crate::stack::Stack;
-use crate::weights::{Weights, not_finite, numbers_of};
+use crate::weights::{Weights, has_diverged, numbers_of};
 use crate::{Error, detection, evaluation};
 
 /// The streams of dropout, one for each step, begin here; those of orders and parameters are below.
@@ -34,6 +34,9 @@ const SHARE_STREAMS: u64 = 1 << 52;
 
 /// Numbers that a step changes from which on the threads' meeting once more costs less than it gives.
 const WORTH_MEETING: usize = 1 << 19;
+
+/// A loss of so many times the one of an answer that knows nothing has diverged, finite as it is.
+const HOPELESS: f64 = 10.0;
 
 /// What is trained on what.
 #[derive(Clone, Copy)]
@@ -242,12 +245,36 @@ impl<'a> Run<'a> {
     }
 
     /// The failure of weights that are not numbers any more.
-    fn diverged(&self, step: u64, epoch: u64) -> Error {
+    /// Says that the loss is no number any more, or the weights are not.
+    fn no_number(&self, step: u64, epoch: u64) -> Error {
+        self.diverged(&format!("the loss is not a number at step {step} (epoch {epoch})"))
+    }
+
+    fn diverged(&self, how: &str) -> Error {
         let field = match self.state.tuned_since {
             Some(_) => "algorithm.fine_tuning.learning_rate",
             None => "algorithm.optimizer.learning_rate",
         };
-        not_finite(field, [step, epoch], self.kept)
+        has_diverged(field, how, self.kept)
+    }
+
+    /// Stops a training whose loss grows far beyond that of an answer that knows nothing, and that of its own beginning,
+    /// or ends there. Where an epoch before was better and its weights are to be brought back, early stopping does it.
+    fn is_hopeful(&mut self, epoch: u64, mean: f64) -> Result<(), Error> {
+        let fit = self.fit;
+        let before = self.state.loss_before.replace(mean);
+        let knows_nothing = loss_without_knowledge(fit.loss, fit.graph.outputs(), fit.training.targets);
+        let hopeless = HOPELESS * knows_nothing.max(self.state.first_loss.unwrap_or(f64::INFINITY));
+        let over = epoch == self.last_epoch() || before.is_some_and(|before| mean > before);
+        let saved = self.best.is_some() && self.state.best_loss.is_some_and(|best| best <= hopeless);
+        if mean <= hopeless || !over || saved {
+            return Ok(());
+        }
+        let first = self.state.first_loss.unwrap_or(knows_nothing);
+        Err(self.diverged(&format!(
+            "the mean loss of epoch {epoch} is {mean:.3}, that of the first step was {first:.3}, and an answer that knows \
+             nothing has {knows_nothing:.3}"
+        )))
     }
 
     fn stopped(&self) -> bool {
@@ -377,11 +404,12 @@ impl<'a> Run<'a> {
         let epoch = self.epoch() + 1;
         let value: f64 = learnt.iter().map(|(value, _)| value).sum();
         if !value.is_finite() {
-            return Err(self.diverged(self.state.step + 1, epoch));
+            return Err(self.no_number(self.state.step + 1, epoch));
         }
         let rate = self.rate();
         let gradients = learnt.into_iter().map(|(_, gradient)| gradient).collect();
         let step = self.optimizer.next(self.weights.flat(), gradients, rate, fit.network.clip_norm);
+        self.state.first_loss.get_or_insert(value);
         self.state.loss_sum += value * batch.rows.len() as f64;
         self.state.loss_rows += batch.rows.len() as u64;
         Ok(step)
@@ -412,7 +440,7 @@ impl<'a> Run<'a> {
         if let Some(validation) = fit.validation {
             let (value, accuracy) = self.measure(validation)?;
             if !value.is_finite() {
-                return Err(self.diverged(self.state.step, epoch));
+                return Err(self.no_number(self.state.step, epoch));
             }
             fit.watch.metric("loss", "validation", epoch, value);
             if let Some(accuracy) = accuracy {
@@ -420,6 +448,7 @@ impl<'a> Run<'a> {
             }
             self.remember(epoch, value);
         }
+        self.is_hopeful(epoch, mean)?;
         self.keep()
     }
 
@@ -458,7 +487,7 @@ impl<'a> Run<'a> {
     fn keep(&mut self) -> Result<(), Error> {
         let Some(path) = self.fit.checkpoint else { return Ok(()) };
         if !self.weights.are_finite() {
-            return Err(self.diverged(self.state.step, self.epoch()));
+            return Err(self.no_number(self.state.step, self.epoch()));
         }
         let checkpoint = Checkpoint {
             state: self.state.clone(),
@@ -495,7 +524,7 @@ impl<'a> Run<'a> {
             self.notes.push(format!("the weights are those after epoch {}", self.state.best_epoch));
         }
         if !self.weights.are_finite() {
-            return Err(self.diverged(self.state.step, epochs));
+            return Err(self.no_number(self.state.step, epochs));
         }
         Ok(Fitted { weights: self.weights, notes: self.notes, epochs })
     }
@@ -518,6 +547,20 @@ fn class_weights(fit: &Fit) -> Result<Option<Vec<f32>>, Error> {
     let rows = fit.training.targets.len() as f32;
     let weights: Vec<f32> = counts.iter().map(|count| rows / (classes as f32 * *count as f32)).collect();
     Ok(Some(weights))
+}
+
+/// The mean loss of the best answer that is the same for every row; of classes, of an even guess. Of boxes there is none.
+fn loss_without_knowledge(kind: Loss, outputs: usize, targets: &[f32]) -> f64 {
+    match kind {
+        Loss::CrossEntropy => (outputs as f64).ln(),
+        Loss::BinaryCrossEntropy => 2.0_f64.ln(),
+        Loss::MeanSquaredError => {
+            let count = targets.len().max(1) as f64;
+            let mean = targets.iter().map(|target| f64::from(*target)).sum::<f64>() / count;
+            targets.iter().map(|target| (f64::from(*target) - mean).powi(2)).sum::<f64>() / count
+        }
+        Loss::Boxes => 0.0,
+    }
 }
 
 fn mean_loss(kind: Loss, outputs: &[f32], targets: &[f32]) -> f64 {

@@ -200,15 +200,15 @@ pub(crate) fn numbers_of(tensor: &Tensor) -> Vec<f32> {
     numbers
 }
 
-/// The failure of weights that are not numbers any more.
-pub(crate) fn not_finite(field: &str, [step, epoch]: [u64; 2], kept: Option<u64>) -> Error {
+/// The failure of a training that diverged: `how` its loss tells so.
+pub(crate) fn has_diverged(field: &str, how: &str, kept: Option<u64>) -> Error {
     let kept = match kept {
         Some(step) => format!("the checkpoint of step {step} is kept"),
         None => "no checkpoint had been written yet".to_owned(),
     };
     Error::input(
         field,
-        format!("the loss is not a number at step {step} (epoch {epoch}): the training diverged; {kept}"),
+        format!("{how}: the training diverged; {kept}"),
         "lower the learning rate tenfold, or set clip_norm = 1.0; inputs of very large numbers do it too",
     )
 }

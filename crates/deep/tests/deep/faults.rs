@@ -40,6 +40,36 @@ fn a_loss_that_is_no_number_stops_at_its_step_and_keeps_the_last_good_checkpoint
     assert!(!kept.tensors.is_empty());
 }
 
+/// How a training of three classes ends with these settings, inputs being so many times larger than they should be.
+fn three_classes(settings: &str, activation: &str, size: f32) -> Result<meuse_deep::Fitted, Error> {
+    let network = network(&format!(
+        r#"batch_size = 8
+        epochs = 6
+        {settings}
+        layers = [{{ kind = "dense", units = 16, activation = "{activation}" }}, {{ kind = "dense", units = 3, activation = "softmax" }}]"#
+    ));
+    let graph = graph(&network, &given(&[4], None), 3, Loss::CrossEntropy);
+    let mut x = rows(48, 4);
+    x.data.iter_mut().for_each(|value| *value *= size);
+    let y: Vec<f32> = (0..48).map(|row| (row % 3) as f32).collect();
+    fit(&network, &graph, Loss::CrossEntropy, (&x, &y), |_| {}, &Listener::default())
+}
+
+#[test]
+fn a_loss_that_grows_and_stays_a_number_is_a_training_that_diverged_too() {
+    let settings = r#"optimizer = { name = "sgd", learning_rate = 100.0 }"#;
+    let Err(Error::Input(failure)) = three_classes(settings, "tanh", 1.0) else { panic!("it diverges") };
+    assert_eq!(failure.field, "algorithm.optimizer.learning_rate");
+    assert!(failure.message.contains("the mean loss of epoch ") && failure.message.contains("diverged"), "{failure}");
+    assert!(failure.message.contains("an answer that knows nothing has 1.099"), "{failure}");
+}
+
+#[test]
+fn a_loss_that_begins_high_and_falls_has_not_diverged() {
+    let settings = r#"optimizer = { name = "adam", learning_rate = 0.001 }"#;
+    three_classes(settings, "relu", 1000.0).expect("it learns");
+}
+
 /// Rows of which one cannot be read.
 struct Torn(Matrix);
 
