@@ -46,10 +46,10 @@ export function isMulticlass(target: string, columns: ColumnSchema[], profile: P
   return column?.type === 'text' && distinct > 2
 }
 
-/// The algorithms that fit a target. Pictures, and several classes, are for networks.
+/// The algorithms that fit a target. Pictures, and several classes, are for networks alone.
 export function algorithms(isBinary: boolean, isForNetworks = false): string[] {
   if (isForNetworks) return ['network']
-  return isBinary ? ['lightgbm', 'scorecard', 'logistic_regression'] : ['lightgbm', 'linear_regression']
+  return isBinary ? ['lightgbm', 'scorecard', 'logistic_regression', 'network'] : ['lightgbm', 'linear_regression', 'network']
 }
 
 /// A name for the model: of the data set and the algorithm.

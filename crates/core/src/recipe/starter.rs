@@ -19,7 +19,8 @@ pub struct StarterOptions {
     pub dataset: String,
     /// The column to predict.
     pub target: String,
-    /// The algorithm's name; default `lightgbm`, or a linear model where there is a column of long texts.
+    /// The algorithm's name; default `lightgbm`, a linear model where there is a column of long texts, or `network` where
+    /// there are more than two classes.
     pub algorithm: Option<String>,
     /// A column that says which part a row belongs to.
     pub split_column: Option<String>,
@@ -28,7 +29,7 @@ pub struct StarterOptions {
 }
 
 /// The algorithms that a starter recipe can be written for.
-const ALGORITHMS: [&str; 4] = ["lightgbm", "scorecard", "logistic_regression", "linear_regression"];
+const ALGORITHMS: [&str; 5] = ["lightgbm", "scorecard", "logistic_regression", "linear_regression", "network"];
 
 /// Writes a first recipe.
 ///
@@ -58,10 +59,12 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
     let algorithm = options.algorithm.as_deref().unwrap_or(match task {
         Task::Binary if reads_texts => "logistic_regression",
         Task::Regression if reads_texts => "linear_regression",
+        Task::Multiclass => "network",
         _ => "lightgbm",
     });
     let fits = match (algorithm, task) {
-        ("lightgbm", _) | ("scorecard" | "logistic_regression", Task::Binary) => true,
+        ("network", _) | ("lightgbm", Task::Binary | Task::Regression) => true,
+        ("scorecard" | "logistic_regression", Task::Binary) => true,
         (name, _) if !ALGORITHMS.contains(&name) => {
             let hint = suggest::hint(name, ALGORITHMS);
             return Err(problem("algorithm", format!("there is no algorithm `{name}`"), hint));
@@ -69,7 +72,10 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
         (name, task) => name == "linear_regression" && task == Task::Regression,
     };
     if !fits {
-        let hint = "use `lightgbm`, which does both tasks".into();
+        let hint = match task {
+            Task::Multiclass => "use `network`, which tells several classes apart".into(),
+            _ => "use `lightgbm`, which does both tasks".into(),
+        };
         return Err(problem("algorithm", format!("`{algorithm}` does not fit the target `{}`", options.target), hint));
     }
     let positive = positive_of(target, options.positive.as_deref(), task)
@@ -129,13 +135,14 @@ fn task_of(target: &ColumnProfile) -> Result<Task, String> {
         0 | 1 => Err(format!("`{}` has fewer than two values", target.name)),
         2 => Ok(Task::Binary),
         _ if matches!(target.column_type, ColumnType::Integer | ColumnType::Number) => Ok(Task::Regression),
-        count => Err(format!("`{}` has {count} texts: neither two classes nor a number", target.name)),
+        count if count <= MAX_CLASSES => Ok(Task::Multiclass),
+        count => Err(format!("`{}` has {count} texts: too many classes, and no number", target.name)),
     }
 }
 
 /// The positive class: as asked, else the rarer one, on a tie the last in order.
 fn positive_of(target: &ColumnProfile, asked: Option<&str>, task: Task) -> Result<Option<String>, String> {
-    if task == Task::Regression {
+    if task != Task::Binary {
         return Ok(None);
     }
     let values = || target.frequent.iter().map(|entry| entry.value.as_str());
@@ -170,16 +177,9 @@ fn long_text(column: &ColumnProfile, profile: &TextProfile, text: &mut String) {
     let key = key(&column.name);
     let _ = writeln!(text, "\n[preprocessing.columns.{key}]");
     let _ = writeln!(text, "encode = \"tfidf\"               # weights of the text's terms");
-    if profile.duplicates > 0 {
-        let _ = writeln!(
-            text,
-            "drop_duplicates = true         # {} rows repeat the text of an earlier one",
-            profile.duplicates
-        );
-    }
+    duplicates(profile, text);
     let _ = writeln!(text, "\n[preprocessing.columns.{key}.tfidf]");
-    let without_blanks = |script: &str| matches!(script, "Han" | "Kana" | "Thai");
-    if profile.scripts.first().is_some_and(|share| without_blanks(&share.name)) {
+    if is_without_blanks(profile) {
         let _ = writeln!(text, "tokens = \"characters\"          # \"jieba\" looks for Chinese words");
         let _ = writeln!(text, "normalise = \"nfkc\"             # full-width letters and digits become ordinary ones");
     } else {
@@ -188,6 +188,38 @@ fn long_text(column: &ColumnProfile, profile: &TextProfile, text: &mut String) {
     let _ = writeln!(text, "max_ngram = 2                  # single tokens and pairs of them");
     let _ = writeln!(text, "min_df = 2                     # what stands in one text only is left out");
     let _ = writeln!(text, "sublinear_tf = true            # the tenth time says less than the first");
+}
+
+/// How a column of long texts is read word after word.
+fn sequence(column: &ColumnProfile, profile: &TextProfile, text: &mut String) {
+    let _ = writeln!(text, "\n[preprocessing.columns.{}]", key(&column.name));
+    let _ = writeln!(text, "encode = \"sequence\"            # a number for each word");
+    duplicates(profile, text);
+    let (tokens, lengths) = match is_without_blanks(profile) {
+        true => ("characters", &profile.characters),
+        false => ("keras_words", &profile.words),
+    };
+    // Nine of ten texts are read whole; a mean over much padding would say little of the short ones.
+    let most = lengths.iter().find(|quantile| quantile.q >= 0.9).map_or(200.0, |quantile| quantile.value);
+    let length = most.ceil().clamp(8.0, 400.0);
+    let _ = writeln!(
+        text,
+        "sequence = {{ tokens = {tokens:?}, vocabulary = 10000, length = {length} }}   # of a longer text the end is read"
+    );
+}
+
+fn duplicates(profile: &TextProfile, text: &mut String) {
+    if profile.duplicates > 0 {
+        let _ = writeln!(
+            text,
+            "drop_duplicates = true         # {} rows repeat the text of an earlier one",
+            profile.duplicates
+        );
+    }
+}
+
+fn is_without_blanks(profile: &TextProfile) -> bool {
+    profile.scripts.first().is_some_and(|share| matches!(share.name.as_str(), "Han" | "Kana" | "Thai"))
 }
 
 /// A name as a part of a TOML key.
@@ -239,17 +271,29 @@ impl Draft<'_> {
             let _ =
                 writeln!(text, "positive = {}            # the class whose probability is predicted", quoted(positive));
         }
+        let metric_line = format!(
+            "metric = {metric:?}             # versions are chosen by it, on rows that the model did not learn from\nseed = 42"
+        );
+        if let Some((column, _)) = self.sequence() {
+            let _ =
+                writeln!(text, "keep = [{}]               # the network reads this column only", quoted(&column.name));
+            let _ = writeln!(text, "{metric_line}");
+            return;
+        }
         let dropped = self.dropped();
         let list = dropped.iter().map(|(name, _)| quoted(name)).collect::<Vec<_>>().join(", ");
         for (name, reason) in &dropped {
             let _ = writeln!(text, "# {name}: {reason}");
         }
         let _ = writeln!(text, "drop = [{list}]");
-        let _ = writeln!(
-            text,
-            "metric = {metric:?}             # versions are chosen by it, on rows that the model did not learn from"
-        );
-        let _ = writeln!(text, "seed = 42");
+        let _ = writeln!(text, "{metric_line}");
+    }
+
+    /// The column of long texts that a network reads word after word, alone: the first one that there is.
+    fn sequence(&self) -> Option<(&ColumnProfile, &TextProfile)> {
+        let is_other = |name: &str| name != self.options.target && Some(name) != self.options.split_column.as_deref();
+        let mut columns = self.profile.columns.iter().filter(|column| is_other(&column.name));
+        columns.find_map(|column| Some((column, column.text.as_ref()?))).filter(|_| self.algorithm == "network")
     }
 
     /// Columns that a first recipe leaves out, and why.
@@ -305,7 +349,8 @@ impl Draft<'_> {
             self.split_by_column(column, text);
             return;
         }
-        let method = if self.task == Task::Binary { "stratified" } else { "random" };
+        let has_classes = matches!(self.task, Task::Binary | Task::Multiclass);
+        let method = if has_classes { "stratified" } else { "random" };
         let _ = writeln!(text, "method = {method:?}");
         let _ = writeln!(text, "validation = 0.2               # share of rows to choose by");
         let _ = writeln!(text, "test = 0.2                     # share of rows to report on, which choose nothing");
@@ -330,6 +375,10 @@ impl Draft<'_> {
     }
 
     fn preprocessing(&self, text: &mut String) {
+        if let Some((column, long)) = self.sequence() {
+            sequence(column, long, text);
+            return;
+        }
         let (numeric, words) = match self.algorithm {
             "lightgbm" => (
                 "impute = \"keep\"                # trees take missing numbers as they are\nencode = \"none\"",
@@ -338,6 +387,10 @@ impl Draft<'_> {
             "scorecard" => (
                 "impute = \"keep\"                # missing is a bin of its own\nencode = \"woe\"\nbins = 5                       # the most bins; neighbours are merged until risk rises or falls with the number",
                 "impute = \"keep\"\nencode = \"woe\"\nunknown = \"missing\"            # a text not seen in training counts as missing",
+            ),
+            "network" => (
+                "impute = \"median\"\nencode = \"standardise\"",
+                "encode = \"embedding\"           # each category has a vector, which is learnt\nunknown = \"missing\"            # a text not seen in training counts as missing",
             ),
             _ => (
                 "impute = \"median\"\nencode = \"standardise\"",
@@ -352,6 +405,10 @@ impl Draft<'_> {
     }
 
     fn algorithm(&self, text: &mut String) {
+        if self.algorithm == "network" {
+            self.network(text);
+            return;
+        }
         let body = match self.algorithm {
             "lightgbm" => {
                 "capacity = \"auto\"              # leaves, rate and rounds by cross-validation inside the training part"
@@ -375,5 +432,26 @@ impl Draft<'_> {
                 "# [algorithm.monotone_constraints]\n# COLUMN = \"increasing\"          # a larger value never lowers the prediction"
             );
         }
+    }
+
+    /// A multilayer perceptron; of texts, over the mean of the vectors of their words (A. Joulin and others, Bag of Tricks
+    /// for Efficient Text Classification, 2016).
+    fn network(&self, text: &mut String) {
+        let _ = writeln!(text, "\n[algorithm]\nname = \"network\"\nepochs = 60\nbatch_size = 32\nlayers = [");
+        if self.sequence().is_some() {
+            let _ = writeln!(text, "  {{ kind = \"embedding\", size = 64 }},\n  {{ kind = \"global_average_pool\" }},");
+        }
+        let _ = writeln!(text, "  {{ kind = \"dense\", units = 64, activation = \"relu\" }},");
+        let _ = writeln!(text, "  {{ kind = \"dropout\", rate = 0.3 }},");
+        let classes = self.profile.column(&self.options.target).map_or(2, |column| column.distinct);
+        let last = match self.task {
+            Task::Multiclass => format!("units = {classes}, activation = \"softmax\" }},  # the classes"),
+            Task::Binary => "units = 1, activation = \"sigmoid\" },".to_owned(),
+            Task::Regression | Task::Detection | Task::Embedding => "units = 1 },".to_owned(),
+        };
+        let _ = writeln!(text, "  {{ kind = \"dense\", {last}\n]");
+        let _ = writeln!(text, "\n[algorithm.optimizer]\nname = \"adam\"\nlearning_rate = 0.001");
+        let _ = writeln!(text, "\n[algorithm.early_stopping]");
+        let _ = writeln!(text, "patience = 5                   # epochs without a smaller loss of the validation part");
     }
 }

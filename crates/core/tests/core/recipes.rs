@@ -1,5 +1,7 @@
 //! Each wrong recipe is told the line, the field, what is allowed, and the nearest known name.
 
+use std::path::Path;
+
 use meuse_core::profile::{ColumnProfile, Frequency, Profile};
 use meuse_core::recipe::{Algorithm, Plan, Problems, Split, Treatment, parse};
 use meuse_core::schema::{ColumnSchema, ColumnType, Schema};
@@ -82,6 +84,20 @@ fn refused(from: &str, to: &str, expected: &str) {
     assert!(message.starts_with(expected), "\n told: {message}\nwants: {expected}");
     let told: std::collections::BTreeSet<&str> = message.lines().collect();
     assert_eq!(told.len(), message.lines().count(), "told twice: {message}");
+}
+
+#[test]
+fn every_recipe_that_is_shipped_is_one() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let entries = |folder: &Path| std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("read").path());
+    let files = entries(&examples).filter(|path| path.is_dir()).flat_map(|folder| entries(&folder).collect::<Vec<_>>());
+    let mut read = 0;
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "toml")) {
+        let text = std::fs::read_to_string(&file).expect("text");
+        assert!(parse(&text).is_ok(), "{}: {:?}", file.display(), parse(&text).err());
+        read += 1;
+    }
+    assert!(read > 15, "only {read} were found");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! The recipe that `recipe init` writes can be trained as it is, for every algorithm.
 
+use meuse_core::profile::{Frequency, Profile};
 use meuse_core::recipe::{Split, StarterOptions, parse, starter};
+use meuse_core::schema::Schema;
 
 use crate::recipes::{profile, schema};
 
@@ -16,12 +18,46 @@ fn options(algorithm: Option<&str>) -> StarterOptions {
 
 #[test]
 fn a_first_recipe_fits_its_data_for_every_algorithm() {
-    for algorithm in [None, Some("lightgbm"), Some("scorecard"), Some("logistic_regression")] {
+    for algorithm in [None, Some("lightgbm"), Some("scorecard"), Some("logistic_regression"), Some("network")] {
         let text = starter(&options(algorithm), &schema(), &profile()).expect("the data is fit for it");
         let parsed = parse(&text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         assert_eq!(parsed.recipe.positive.as_deref(), Some("bad"), "the rarer class is the positive one");
         parsed.check(&schema(), Some(&profile())).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
     }
+}
+
+/// The profile with `classes` values of the target, and its columns of texts, which the schema tells of too.
+fn of_several(classes: u64, texts: bool) -> (Schema, Profile) {
+    let (mut schema, mut profile) = (schema(), profile());
+    let names: Vec<String> = (0..classes).map(|class| format!("class {class}")).collect();
+    profile.columns[4].distinct = classes;
+    profile.columns[4].frequent = names.iter().map(|value| Frequency { value: value.clone(), count: 10 }).collect();
+    schema.columns[4].categories = Some(names);
+    if texts {
+        let text = serde_json::json!({ "characters": [], "words": [], "frequent_words": [], "scripts": [], "duplicates": 3, "empty": 0 });
+        profile.columns[3].text = Some(serde_json::from_value(text).expect("a profile of texts"));
+        profile.columns[3].distinct = 97;
+        schema.columns[3].categories = None;
+    }
+    (schema, profile)
+}
+
+#[test]
+fn several_classes_are_for_a_network_which_reads_one_column_of_long_texts_where_there_is_any() {
+    for (texts, expected) in [(false, "encode = \"embedding\""), (true, "keep = [\"housing\"]")] {
+        let (schema, profile) = of_several(3, texts);
+        let text = starter(&options(None), &schema, &profile).expect("the data is fit for it");
+        assert!(text.contains(expected) && text.contains("units = 3, activation = \"softmax\""), "{text}");
+        assert_eq!(text.contains("drop_duplicates = true         # 3 rows"), texts, "{text}");
+        let parsed = parse(&text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        assert_eq!((parsed.recipe.task.word(), parsed.recipe.positive.as_deref()), ("multiclass", None));
+        parsed.check(&schema, Some(&profile)).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        let refused = starter(&options(Some("lightgbm")), &schema, &profile).expect_err("two classes").to_string();
+        assert!(refused.contains("use `network`, which tells several classes apart"), "{refused}");
+    }
+    let (schema, profile) = of_several(1001, false);
+    let refused = starter(&options(None), &schema, &profile).expect_err("too many").to_string();
+    assert!(refused.contains("has 1001 texts: too many classes, and no number"), "{refused}");
 }
 
 #[test]

@@ -74,9 +74,7 @@ fn the_order_of_words_is_learnt_and_answered() {
 fn categories_become_vectors_that_are_learnt() {
     let server = Server::start();
     server.import_credit();
-    let text = std::fs::read_to_string(checkout().join("examples/credit/network.toml")).expect("the example");
-    let text = text.replace("[algorithm]\n", "[preprocessing.text]\nencode = \"embedding\"\n\n[algorithm]\n");
-    let path = server.file("vectors.toml", text);
+    let path = checkout().join("examples/credit/network.toml");
     let path = path.to_str().expect("UTF-8");
     let table = server.run(&["recipe", "check", path]);
     assert!(table.contains("purpose_embedding") && table.contains("together"), "{table}");
@@ -88,4 +86,26 @@ fn categories_become_vectors_that_are_learnt() {
     let rows = std::fs::read_to_string(checkout().join("examples/credit/applicants.json")).expect("the example");
     let answer = server.json(&["predict", "vectors", "--rows", &rows]);
     assert!(answer["predictions"][0]["probability"].as_f64().is_some_and(|p| p > 0.0 && p < 1.0), "{answer}");
+}
+
+#[test]
+fn texts_of_several_classes_have_a_first_recipe_that_learns() {
+    let server = Server::start();
+    let (matters, ends) = (["loan", "card", "transfer"], ["today", "again", "please", "at once", "this week"]);
+    let mut csv = "message,matter\n".to_owned();
+    for number in 0..450 {
+        let matter = matters[number % 3];
+        let _ = writeln!(csv, "I write to you about my {matter} number {number} {},{matter}", ends[number % 5]);
+    }
+    server.run(&["data", "import", "messages", server.file("messages.csv", csv).to_str().expect("UTF-8")]);
+    let path = server.path("first.toml");
+    let path = path.to_str().expect("UTF-8");
+    server.run(&["recipe", "init", "--dataset", "messages", "--target", "matter", "--out", path]);
+    server.run(&["train", path, "--model", "desk", "--follow"]);
+    let version = server.json(&["models", "show", "desk:1"]);
+    let accuracy = version["evaluation"]["metrics"]["accuracy"]["value"].as_f64().expect("an accuracy");
+    assert!(accuracy > 0.95, "{accuracy}");
+    server.run(&["models", "deploy", "desk:1", "--reason", "the first one"]);
+    let answer = server.json(&["predict", "desk", "--text", "what about the card I ordered"]);
+    assert_eq!(answer["predictions"][0]["label"], "card", "{answer}");
 }
