@@ -298,11 +298,12 @@ pub(crate) enum Augment {
         /// A recipe, TOML or JSON, whose rule for pictures, augmentation and seed are drawn; `-` reads standard input.
         #[arg(long, value_name = "FILE")]
         recipe: Option<PathBuf>,
-        /// The augmentation as JSON; `@FILE` reads a file.
-        #[arg(long, value_name = "JSON", required_unless_present_any = ["recipe", "image"], conflicts_with = "recipe")]
+        /// The augmentation as JSON; `@FILE` reads a file. Default: the recipe's, or none.
+        #[arg(long, value_name = "JSON", required_unless_present_any = ["recipe", "image"])]
         augmentation: Option<String>,
-        /// How a picture becomes what the model sees, as JSON; `@FILE` reads a file. Default: cut to a square in colour.
-        #[arg(long, value_name = "JSON", conflicts_with = "recipe")]
+        /// How a picture becomes what the model sees, as JSON; `@FILE` reads a file. Default: as the recipe says, or cut to
+        /// a square in colour.
+        #[arg(long, value_name = "JSON")]
         image: Option<String>,
         /// Only pictures of this class.
         #[arg(long)]

@@ -245,6 +245,11 @@ fn a_preview_draws_what_a_recipe_says_of_the_training_part() {
     server.run(&by_hand);
     assert!(std::fs::read(&grid).expect("the grid") == drawn);
 
+    // What is said beside the recipe goes before it.
+    server.run(&[&preview[..], &["--augmentation", "{}"]].concat());
+    let plain = std::fs::read(&grid).expect("the grid");
+    assert!(size(&plain) == size(&drawn) && plain != drawn);
+
     let dogs = server.fails(&[&preview[..], &["--label", "dog"]].concat());
     assert!(dogs.contains("`dog` has no pictures in the training part"), "{dogs}");
     let large = server.file("large.toml", GREY.replace("width = 20", "width = 2000"));
