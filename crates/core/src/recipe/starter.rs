@@ -63,8 +63,9 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
         _ => "lightgbm",
     });
     let fits = match (algorithm, task) {
-        ("network", _) | ("lightgbm", Task::Binary | Task::Regression) => true,
-        ("scorecard" | "logistic_regression", Task::Binary) => true,
+        ("network", _)
+        | ("lightgbm", Task::Binary | Task::Regression)
+        | ("scorecard" | "logistic_regression", Task::Binary) => true,
         (name, _) if !ALGORITHMS.contains(&name) => {
             let hint = suggest::hint(name, ALGORITHMS);
             return Err(problem("algorithm", format!("there is no algorithm `{name}`"), hint));
@@ -195,10 +196,8 @@ fn sequence(column: &ColumnProfile, profile: &TextProfile, text: &mut String) {
     let _ = writeln!(text, "\n[preprocessing.columns.{}]", key(&column.name));
     let _ = writeln!(text, "encode = \"sequence\"            # a number for each word");
     duplicates(profile, text);
-    let (tokens, lengths) = match is_without_blanks(profile) {
-        true => ("characters", &profile.characters),
-        false => ("keras_words", &profile.words),
-    };
+    let (tokens, lengths) =
+        if is_without_blanks(profile) { ("characters", &profile.characters) } else { ("keras_words", &profile.words) };
     // Nine of ten texts are read whole; a mean over much padding would say little of the short ones.
     let most = lengths.iter().find(|quantile| quantile.q >= 0.9).map_or(200.0, |quantile| quantile.value);
     let length = most.ceil().clamp(8.0, 400.0);

@@ -51,7 +51,7 @@ fn broken(server: &Server, published: &Path) -> String {
     let folder = server.path("home/pretrained/broken");
     fs::create_dir(&folder).expect("made");
     fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).expect("written");
-    server.file("broken.toml", &RECIPE.replace("minilm", "broken")).to_str().expect("UTF-8").to_owned()
+    server.file("broken.toml", RECIPE.replace("minilm", "broken")).to_str().expect("UTF-8").to_owned()
 }
 
 #[test]
