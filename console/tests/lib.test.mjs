@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { refusal } from '../src/lib/errors.ts'
-import { bytes, duration, number, percent, relative } from '../src/lib/format.ts'
+import { bytes, duration, languageName, number, percent, relative } from '../src/lib/format.ts'
 import { lines } from '../src/lib/lines.ts'
 import { match, path } from '../src/lib/match.ts'
 
@@ -31,6 +31,11 @@ test('time is told from now', () => {
   assert.equal(relative('2026-03-03T10:13:40Z', now, 'en'), 'now')
   assert.equal(relative('2026-03-03T10:09:00Z', now, 'en'), '5 min. ago')
   assert.equal(relative('2026-03-06T10:14:00Z', now, 'zh-CN'), '3天后')
+})
+
+test('languages are named in the language of the page', () => {
+  assert.deepEqual(['eng', 'cmn', 'zh'].map((code) => languageName(code, 'en')), ['English', 'Chinese', 'Chinese'])
+  assert.equal(languageName('deu', 'zh-CN'), '德语')
 })
 
 test('a route takes its parameters from the path', () => {

@@ -1,4 +1,4 @@
-// Numbers, dates, sizes and durations, by locale. Pure, so that the tests call them as they are.
+// Numbers, dates, sizes, durations and names of languages, by locale. Pure, so that the tests call them as they are.
 
 const made = new Map<string, Intl.NumberFormat>()
 
@@ -81,4 +81,9 @@ export function relative(instant: string, now: number, locale: string): string {
     if (Math.abs(seconds) >= length) return format.format(Math.round(seconds / length), unit)
   }
   return format.format(0, 'second')
+}
+
+/// The name of a language by its code in ISO 639: "Chinese" of `zh` and of `cmn`; the code itself where the browser has none.
+export function languageName(code: string, locale: string): string {
+  return new Intl.DisplayNames([locale], { type: 'language' }).of(code) ?? code
 }

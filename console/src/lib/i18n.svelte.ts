@@ -1,7 +1,7 @@
 // The language of the console: which one, its messages, and how it writes numbers, dates, sizes and durations.
 import en from '../messages/en.json'
 import zh from '../messages/zh-CN.json'
-import { bytes, clock, date, day, duration, number, percent, relative } from './format.ts'
+import { bytes, clock, date, day, duration, languageName, number, percent, relative } from './format.ts'
 import { fill, type Params } from './message.ts'
 import { recall, remember } from './remember.ts'
 
@@ -39,7 +39,7 @@ export function word(prefix: string, name: string): string {
   return key in en ? t(key as MessageKey) : name
 }
 
-/// Numbers, dates, sizes and durations as the chosen language writes them.
+/// Numbers, dates, sizes, durations and names of languages as the chosen language writes them.
 export const show = {
   number: (value: number, digits?: number) => number(value, state.locale, digits),
   percent: (share: number, digits?: number) => percent(share, state.locale, digits),
@@ -48,6 +48,7 @@ export const show = {
   date: (instant: string) => date(instant, state.locale),
   day: (instant: string) => day(instant, state.locale),
   clock: (instant: string) => clock(instant, state.locale),
+  language: (code: string) => languageName(code, state.locale),
   relative: (instant: string, now: number) => relative(instant, now, state.locale),
 }
 

@@ -100,8 +100,10 @@ pub struct TextProfile {
     /// or more characters as jieba finds them. Counted in about 32 MiB of texts where there are more.
     pub frequent_words: Vec<Frequency>,
     /// The scripts of the letters, most frequent first, with their share of all letters: `Latin`, `Han`, `Cyrillic`, ….
-    /// A language is not guessed.
     pub scripts: Vec<Share>,
+    /// In which languages the texts seem to be; absent in profiles that were made before languages were looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub languages: Option<Languages>,
     /// Rows that repeat the text of an earlier row.
     pub duplicates: u64,
     /// Texts without any letter or digit.
@@ -117,6 +119,28 @@ pub struct Share {
     /// The name.
     pub name: String,
     /// From 0 to 1.
+    pub share: f64,
+}
+
+/// In which languages texts seem to be: an estimate from a sample of the different texts, each judged by its beginning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Languages {
+    /// How many texts the sample holds.
+    pub sample: u64,
+    /// The languages, most frequent first.
+    pub found: Vec<Language>,
+    /// The share of the sample whose language is not certain, from 0 to 1: short texts, and languages that are not known.
+    pub uncertain: f64,
+}
+
+/// A language and its share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Language {
+    /// Its code of three letters in ISO 639-3: `eng`, `cmn`, ….
+    pub code: String,
+    /// Its English name.
+    pub name: String,
+    /// Its share of the sample, from 0 to 1.
     pub share: f64,
 }
 

@@ -150,12 +150,24 @@ export interface Share {
   share: number
 }
 
+export interface Language {
+  code: string
+  share: number
+}
+
+export interface Languages {
+  found: Language[]
+  sample: number
+  uncertain: number
+}
+
 export interface TextProfile {
   characters: Quantile[]
   contradictions?: Contradiction[]
   duplicates: number
   empty: number
   frequent_words: Frequency[]
+  languages?: Languages | null
   scripts: Share[]
   words: Quantile[]
 }

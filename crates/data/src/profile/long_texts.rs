@@ -1,4 +1,4 @@
-//! A column of long texts: lengths, words, scripts and duplicates, from its distinct texts in the temporary table
+//! A column of long texts: lengths, words, scripts, languages and duplicates, from its distinct texts in the temporary table
 //! `grouped`; and after all columns are known, texts whose labels contradict each other.
 
 use std::collections::HashMap;
@@ -9,8 +9,8 @@ use meuse_core::recipe::{Normalise, Tokens};
 use meuse_core::schema::ColumnType;
 use meuse_prep::text;
 
-use super::MOST_FREQUENT;
 use super::scripts::{Script, script};
+use super::{MOST_FREQUENT, languages};
 use crate::images::labels::SPLIT_COLUMNS;
 use crate::{Error, database};
 
@@ -58,6 +58,7 @@ pub(super) fn profile(
         words,
         frequent_words: frequent_words(connection, tokens, measured.bytes)?,
         scripts,
+        languages: Some(languages::estimate(connection)?),
         duplicates: present - column.distinct,
         empty: measured.empty,
         contradictions: Vec::new(),

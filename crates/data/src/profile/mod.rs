@@ -5,6 +5,7 @@
 //! and spills to disk where it is not.
 
 mod cells;
+mod languages;
 mod long_texts;
 mod numbers;
 mod scripts;

@@ -1,5 +1,5 @@
-//! The script of a letter, by the blocks of Unicode that hold nearly all text. What a script is, is not a language: that
-//! would be a guess.
+//! The script of a letter, by the blocks of Unicode that hold nearly all text. What a script is, can be counted; the
+//! language is an estimate ([`super::languages`]).
 
 /// A script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -1,5 +1,6 @@
 //! Columns of long texts have a profile of their own; JSON lines are read as they come.
 
+use meuse_core::profile::Profile;
 use meuse_core::schema::ColumnType::{Boolean, Date, Integer, Number, Text};
 
 use super::{import, refused};
@@ -33,6 +34,14 @@ fn a_column_of_long_texts_is_seen_as_one() {
     let shares: f64 = text.scripts.iter().map(|script| script.share).sum();
     assert!((shares - 1.0).abs() < 1e-9 && text.scripts.len() == 2, "{:?}", text.scripts);
     assert_eq!(text.scripts[0].name, "Latin");
+    let languages = text.languages.as_ref().expect("they are looked for");
+    let shares: f64 = languages.found.iter().map(|language| language.share).sum();
+    // Forty different texts and one of signs alone, which is in no language.
+    assert_eq!(
+        (languages.sample, languages.found[0].code.as_str(), languages.found[0].share),
+        (41, "cmn", 20.0 / 41.0)
+    );
+    assert!(languages.uncertain >= 1.0 / 41.0 && (shares + languages.uncertain - 1.0).abs() < 1e-9, "{languages:?}");
     let words: Vec<(&str, u64)> = text.frequent_words.iter().map(|word| (word.value.as_str(), word.count)).collect();
     assert_eq!(words[0], ("good", 50), "{words:?}");
     let contradiction = &text.contradictions[0];
@@ -64,6 +73,34 @@ fn mostly_chinese_texts_are_cut_into_words() {
     let text = imported.column("text").text.clone().expect("it holds long texts");
     assert_eq!(text.scripts[0].name, "Han");
     assert!(text.frequent_words.iter().any(|word| word.value == "酒店" && word.count == 30), "{text:?}");
+}
+
+#[test]
+fn languages_are_an_estimate_from_a_sample_whatever_the_order() {
+    const ENGLISH: &str = "people waited in front of the house because they wanted to see what had happened there";
+    const GERMAN: &str = "Leute warteten vor dem Haus, weil niemand genau wusste, warum die Straße gesperrt worden war, \
+                          und die Polizei nichts dazu sagte";
+    let line = |row: usize| format!("\"{row} {}\"\n", if row.is_multiple_of(4) { GERMAN } else { ENGLISH });
+    let mut lines: Vec<String> = (0..1600).map(line).collect();
+    let estimate = |lines: &[String]| {
+        let imported = import(format!("text\n{}", lines.concat()));
+        imported.column("text").text.clone().expect("it holds long texts").languages.expect("they are looked for")
+    };
+    let languages = estimate(&lines);
+    let codes: Vec<&str> = languages.found.iter().map(|language| language.code.as_str()).collect();
+    assert_eq!((languages.sample, codes), (1000, vec!["eng", "deu"]), "{languages:?}");
+    assert!((languages.found[0].share - 0.75).abs() < 0.05, "{languages:?}");
+    lines.reverse();
+    assert_eq!(estimate(&lines), languages);
+}
+
+#[test]
+fn a_profile_from_before_languages_were_looked_for_is_read() {
+    let mut profile = serde_json::to_value(import(reviews()).profile).expect("JSON");
+    let text = profile["columns"][0]["text"].as_object_mut().expect("long texts");
+    assert!(text.remove("languages").is_some());
+    let earlier: Profile = serde_json::from_value(profile).expect("a profile");
+    assert!(earlier.columns[0].text.as_ref().is_some_and(|text| text.languages.is_none()));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use meuse_core::api::{Dataset, DatasetVersion, ImportAnswer, Page, Preview};
 use meuse_core::job::JobState;
-use meuse_core::profile::{ColumnProfile, Frequency, ImagesProfile, Profile, TextProfile};
+use meuse_core::profile::{ColumnProfile, Frequency, ImagesProfile, Languages, Profile, TextProfile};
 
 use super::folder::Folder;
 use super::{Session, download, follow};
@@ -301,6 +301,12 @@ fn print_texts(text: &TextProfile) {
         text.duplicates,
         text.empty
     ));
+    if let Some(Languages { sample, found, uncertain }) = &text.languages {
+        let shares = found.iter().take(3).map(|language| (language.name.as_str(), language.share));
+        let shares = shares.chain((*uncertain > 0.0).then_some(("uncertain", *uncertain)));
+        let shares: Vec<_> = shares.map(|(name, share)| format!("{name} {:.1} %", 100.0 * share)).collect();
+        output::line(&format!("  languages, estimated from {sample} texts: {}", shares.join(", ")));
+    }
     for other in &text.contradictions {
         output::line(&format!("  {} texts ({} rows) have both values of `{}`", other.texts, other.rows, other.column));
     }

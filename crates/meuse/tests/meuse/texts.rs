@@ -69,6 +69,8 @@ fn the_profile_knows_texts(server: &Server) {
     assert_eq!(text["duplicates"], 2, "{column}");
     assert_eq!(text["contradictions"], json!([{"column": "label", "texts": 1, "rows": 2}]));
     assert_eq!(text["scripts"][0]["name"], "Han");
+    let first = &text["languages"]["found"][0];
+    assert_eq!((&first["code"], &first["name"]), (&json!("cmn"), &json!("Chinese")), "{text}");
     assert!(text["words"][2]["value"].as_f64().is_some_and(|median| median > 6.0), "{text}");
     assert_eq!(text["frequent_words"].as_array().map(Vec::len), Some(20));
     let told = server.run(&["data", "profile", "reviews"]);
