@@ -186,13 +186,20 @@ class Networks(unittest.TestCase):
 
 
 class Busy(unittest.TestCase):
-    def test_shares_are_means_of_the_threads_of_a_name_that_were_there_all_the_while(self):
-        before = {"1": ("compute", 1.0, 0.0), "2": ("compute", 2.0, 0.5), "3": ("loader", 0.0, 0.0)}
-        after = {"1": ("compute", 9.0, 1.0), "2": ("compute", 8.0, 0.5), "3": ("loader", 1.0, 9.0), "4": ("compute", 5.0, 0.0)}
-        found = busy.shares(before, after, 10.0)
-        for name, expected in {"compute": (2, 0.7, 0.05, 0.25), "loader": (1, 0.1, 0.9, 0.0)}.items():
-            for value, wanted in zip(found[name], expected, strict=True):
+    def test_shares_are_those_of_the_time_that_the_threads_of_a_name_were_there(self):
+        sums = busy.Sums()
+        looks = [
+            {"1": ("compute", 1.0, 0.0), "2": ("compute", 2.0, 0.5), "3": ("loader", 0.0, 0.0)},
+            {"1": ("compute", 9.0, 1.0), "2": ("compute", 8.0, 0.5), "3": ("loader", 1.0, 9.0), "4": ("compute", 5.0, 0.0)},
+            {"3": ("loader", 2.0, 18.0), "4": ("compute", 15.0, 0.0)},
+        ]
+        for before, after in zip(looks, looks[1:]):
+            sums.add(before, after, 10.0)
+        expected = {"compute": (1.5, 0.8, 1 / 30, 1 / 6), "loader": (1.0, 0.1, 0.9, 0.0)}
+        for name, found in sums.shares(20.0).items():
+            for value, wanted in zip(found, expected.pop(name), strict=True):
                 self.assertAlmostEqual(value, wanted)
+        self.assertEqual(expected, {})
 
     def test_a_thread_that_computes_is_seen_to(self):
         before = busy.threads(os.getpid())
