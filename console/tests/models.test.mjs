@@ -236,6 +236,9 @@ test('what is filled in before anything is asked fits the data', () => {
   assert.deepEqual(classes('creditability', profile), ['bad', 'good'])
   const breeds = [{ name: 'breed', type: 'text', nullable: false, categories: ['cat', 'dog', 'emu'] }]
   assert.equal(isMulticlass('breed', breeds, undefined), true)
+  const message = { name: 'message', type: 'text', nullable: false }
+  const parts = { name: 'part', type: 'text', nullable: false, categories: ['test', 'train', 'valid'] }
+  assert.equal(likelyTarget([message, ...breeds, parts], undefined), 'breed')
   assert.equal(isMulticlass('creditability', columns, profile), false)
   assert.deepEqual(algorithms(false, true), ['network'])
   assert.ok(algorithms(true).includes('scorecard') && !algorithms(false).includes('scorecard'))

@@ -40,7 +40,8 @@ test('the first look at pictures is that of a first recipe', () => {
   assert.deepEqual(imageRule(firstLook(DIGITS)), { width: 28, height: 28, colour: 'grey' })
   assert.deepEqual(imageRule(firstLook(PHOTOGRAPHS)), { width: 96, height: 96, colour: 'rgb', mode: 'crop_to_aspect_ratio' })
   assert.equal(firstLook({ ...DIGITS, sizes: [{ value: '40 × 5', count: 1 }] }).width, 8)
-  assert.equal(firstLook({ sizes: [], channels: [] }).height, 96)
+  assert.equal(firstLook({ sizes: [], channels: [], boxes: 0 }).height, 96)
+  assert.deepEqual(imageRule(firstLook({ ...PHOTOGRAPHS, boxes: 3 })), { width: 160, height: 160, colour: 'rgb' })
 })
 
 test('an empty side is asked for as 0, which the server refuses', () => {

@@ -12,10 +12,14 @@ export function likelyTarget(columns: ColumnSchema[], profile: Profile | undefin
   if (boxes) return boxes.name
   const named = columns.find((column) => TARGET_NAMES.test(column.name))
   if (named) return named.name
-  return columns.findLast((column) => isPredictable(column, profile?.columns.find((one) => one.name === column.name)))?.name
+  const predictable = columns.findLast((column) => isPredictable(column, profile?.columns.find((one) => one.name === column.name)))
+  if (predictable) return predictable.name
+  // Several classes, told by texts: the last column that has some and names no parts.
+  const parts = splitColumns(columns)
+  return columns.findLast(({ name, categories }) => categories && categories.length > 2 && !parts.includes(name))?.name
 }
 
-/// Two values, or a number: the same rule as the server's. Networks tell more classes apart; their column is named so.
+/// Two values, or a number: what every algorithm can predict. Of the rest networks tell several classes apart.
 export function isPredictable(column: ColumnSchema, profile: ColumnProfile | undefined): boolean {
   if (profile) return profile.distinct === 2 || (profile.distinct > 2 && (column.type === 'integer' || column.type === 'number'))
   return column.categories?.length === 2 || column.type === 'integer' || column.type === 'number' || column.type === 'boolean'

@@ -42,13 +42,14 @@ pub struct ImagesProfile {
     pub duplicates: u64,
     /// Boxes in all pictures.
     pub boxes: u64,
-    /// Files that were left out: broken, no picture, named twice, or not in the manifest.
+    /// What was left out: files that are broken, no picture, named twice or not in the manifest; lines of manifests and
+    /// annotations that cannot be read or mean nothing that is there.
     pub left_out: u64,
-    /// The first thousand of these.
+    /// At most a thousand of these; of a kind that a list has many of, the first twenty, and how many more there are.
     pub problems: Vec<FileProblem>,
 }
 
-/// A file that was left out.
+/// A file that was left out, or a line or annotation of one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FileProblem {
     /// Which.

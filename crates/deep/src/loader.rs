@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Builder;
 
 use meuse_prep::boxes::TrueBox;
-use rustix::process::setpriority_process;
+use rustix::process::{getpriority_process, setpriority_process};
 
 use crate::Error;
 
@@ -121,7 +121,7 @@ const BEHIND: i32 = 10;
 
 fn load(rows: &dyn Rows, chunks: &[&[u32]], plan: Plan, sender: &SyncSender<Result<Vec<f32>, Error>>) {
     // Of this thread alone, on Linux. Where it is refused, rows are made as before.
-    let _ = setpriority_process(None, BEHIND);
+    let _ = getpriority_process(None).and_then(|own| setpriority_process(None, (own + BEHIND).min(19)));
     for chunk in chunks {
         let mut numbers = vec![0.0; chunk.len() * plan.width];
         let places = numbers.chunks_exact_mut(plan.width.max(1));

@@ -244,12 +244,12 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The failure of weights that are not numbers any more.
-    /// Says that the loss is no number any more, or the weights are not.
+    /// The failure of a loss that is no number any more, or of weights that are none.
     fn no_number(&self, step: u64, epoch: u64) -> Error {
         self.diverged(&format!("the loss is not a number at step {step} (epoch {epoch})"))
     }
 
+    /// The failure of a training that diverged, `how` its loss tells.
     fn diverged(&self, how: &str) -> Error {
         let field = match self.state.tuned_since {
             Some(_) => "algorithm.fine_tuning.learning_rate",
@@ -259,18 +259,19 @@ impl<'a> Run<'a> {
     }
 
     /// Stops a training whose loss grows far beyond that of an answer that knows nothing, and that of its own beginning,
-    /// or ends there. Where an epoch before was better and its weights are to be brought back, early stopping does it.
-    fn is_hopeful(&mut self, epoch: u64, mean: f64) -> Result<(), Error> {
+    /// or ends there. What the validation part says of this epoch counts more; and where an epoch before was better and its
+    /// weights are to be brought back, early stopping does it.
+    fn stop_when_diverged(&mut self, epoch: u64, mean: f64, validation: Option<f64>) -> Result<(), Error> {
         let fit = self.fit;
         let before = self.state.loss_before.replace(mean);
         let knows_nothing = loss_without_knowledge(fit.loss, fit.graph.outputs(), fit.training.targets);
-        let hopeless = HOPELESS * knows_nothing.max(self.state.first_loss.unwrap_or(f64::INFINITY));
-        let over = epoch == self.last_epoch() || before.is_some_and(|before| mean > before);
+        let (Some(knows_nothing), Some(first)) = (knows_nothing, self.state.first_loss) else { return Ok(()) };
+        let hopeless = HOPELESS * knows_nothing.max(first);
+        let over = epoch == self.last_epoch() || self.stopped() || before.is_some_and(|before| mean > before);
         let saved = self.best.is_some() && self.state.best_loss.is_some_and(|best| best <= hopeless);
-        if mean <= hopeless || !over || saved {
+        if validation.unwrap_or(mean) <= hopeless || mean <= hopeless || !over || saved {
             return Ok(());
         }
-        let first = self.state.first_loss.unwrap_or(knows_nothing);
         Err(self.diverged(&format!(
             "the mean loss of epoch {epoch} is {mean:.3}, that of the first step was {first:.3}, and an answer that knows \
              nothing has {knows_nothing:.3}"
@@ -437,6 +438,7 @@ impl<'a> Run<'a> {
         let mean = self.state.loss_sum / self.state.loss_rows.max(1) as f64;
         (self.state.loss_sum, self.state.loss_rows) = (0.0, 0);
         fit.watch.metric("loss", "training", epoch, mean);
+        let mut validation_loss = None;
         if let Some(validation) = fit.validation {
             let (value, accuracy) = self.measure(validation)?;
             if !value.is_finite() {
@@ -447,8 +449,9 @@ impl<'a> Run<'a> {
                 fit.watch.metric("accuracy", "validation", epoch, accuracy);
             }
             self.remember(epoch, value);
+            validation_loss = Some(value);
         }
-        self.is_hopeful(epoch, mean)?;
+        self.stop_when_diverged(epoch, mean, validation_loss)?;
         self.keep()
     }
 
@@ -549,17 +552,18 @@ fn class_weights(fit: &Fit) -> Result<Option<Vec<f32>>, Error> {
     Ok(Some(weights))
 }
 
-/// The mean loss of the best answer that is the same for every row; of classes, of an even guess. Of boxes there is none.
-fn loss_without_knowledge(kind: Loss, outputs: usize, targets: &[f32]) -> f64 {
+/// The mean loss of the best answer that is the same for every row; of classes, of an even guess. Of boxes there is none:
+/// how large their loss is depends on how many stand in a picture.
+fn loss_without_knowledge(kind: Loss, outputs: usize, targets: &[f32]) -> Option<f64> {
     match kind {
-        Loss::CrossEntropy => (outputs as f64).ln(),
-        Loss::BinaryCrossEntropy => 2.0_f64.ln(),
+        Loss::CrossEntropy => Some((outputs as f64).ln()),
+        Loss::BinaryCrossEntropy => Some(2.0_f64.ln()),
         Loss::MeanSquaredError => {
             let count = targets.len().max(1) as f64;
             let mean = targets.iter().map(|target| f64::from(*target)).sum::<f64>() / count;
-            targets.iter().map(|target| (f64::from(*target) - mean).powi(2)).sum::<f64>() / count
+            Some(targets.iter().map(|target| (f64::from(*target) - mean).powi(2)).sum::<f64>() / count)
         }
-        Loss::Boxes => 0.0,
+        Loss::Boxes => None,
     }
 }
 

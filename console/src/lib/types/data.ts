@@ -113,6 +113,7 @@ export interface FileProblem {
 }
 
 export interface ImagesProfile {
+  boxes: number
   channels: Frequency[]
   classes: Frequency[]
   duplicates: number

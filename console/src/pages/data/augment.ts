@@ -22,12 +22,18 @@ export const BACKGROUNDS = ['white', 'black', 'as_stored'] as const
 const SMALL = 64
 const USUAL = 96
 const LEAST = 8
+const FOR_BOXES = 160
 
-/** What a first recipe for these pictures says: small ones as they are, grey where most of them are. */
-export function firstLook({ sizes, channels }: Pick<ImagesProfile, 'sizes' | 'channels'>): Look {
+/** What a first recipe for these pictures says: small ones as they are, grey where most of them are; those with boxes in
+ * colour, stretched, so that boxes stay where they are. */
+export function firstLook({ sizes, channels, boxes }: Pick<ImagesProfile, 'sizes' | 'channels' | 'boxes'>): Look {
   const [width, height] = (sizes[0]?.value ?? '').split(' × ').map(Number)
   const shorter = width && height ? Math.min(width, height) : USUAL
   const isSmall = shorter <= SMALL
+  if (boxes > 0) {
+    const side = isSmall ? SMALL : FOR_BOXES
+    return { width: side, height: side, colour: 'rgb', mode: 'stretch', background: 'white' }
+  }
   const side = isSmall ? Math.max(shorter, LEAST) : USUAL
   const isGrey = ['1', '2'].includes(channels[0]?.value ?? '')
   return { width: side, height: side, colour: isGrey ? 'grey' : 'rgb', mode: isSmall ? 'stretch' : 'crop_to_aspect_ratio', background: 'white' }

@@ -1,6 +1,6 @@
 //! What a model will see of a dataset's pictures: a grid, one row per picture, as it is and as chance changes it in each
 //! epoch. With a recipe's rule for pictures it is drawn from the very pixels that a training with this seed sees; only
-//! which pictures are mixed with which is different, since batches are.
+//! which pictures are mixed, and by which share, is different, since batches and steps are.
 
 use bytes::Bytes;
 use meuse_core::api::AugmentRequest;

@@ -79,6 +79,9 @@ pub fn starter(options: &StarterOptions, schema: &Schema, profile: &Profile) -> 
         };
         return Err(problem("algorithm", format!("`{algorithm}` does not fit the target `{}`", options.target), hint));
     }
+    if task == Task::Multiclass && options.positive.is_some() {
+        return Err(problem("positive", "a task of several classes has no positive one".into(), "leave it out".into()));
+    }
     let positive = positive_of(target, options.positive.as_deref(), task)
         .map_err(|hint| problem("positive", format!("`{}` has no such value", options.target), hint))?;
     if let Some(column) = options.split_column.as_ref().and_then(|column| profile.column(column)) {
@@ -198,7 +201,7 @@ fn sequence(column: &ColumnProfile, profile: &TextProfile, text: &mut String) {
     duplicates(profile, text);
     let (tokens, lengths) =
         if is_without_blanks(profile) { ("characters", &profile.characters) } else { ("keras_words", &profile.words) };
-    // Nine of ten texts are read whole; a mean over much padding would say little of the short ones.
+    // Most texts are read whole (the profile tells nineteen of twenty); a mean over much padding would say little of the short ones.
     let most = lengths.iter().find(|quantile| quantile.q >= 0.9).map_or(200.0, |quantile| quantile.value);
     let length = most.ceil().clamp(8.0, 400.0);
     let _ = writeln!(

@@ -52,6 +52,9 @@ fn several_classes_are_for_a_network_which_reads_one_column_of_long_texts_where_
         let parsed = parse(&text).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
         assert_eq!((parsed.recipe.task.word(), parsed.recipe.positive.as_deref()), ("multiclass", None));
         parsed.check(&schema, Some(&profile)).unwrap_or_else(|problems| panic!("{problems}\n{text}"));
+        let positive = StarterOptions { positive: Some("class 1".into()), ..options(None) };
+        let refused = starter(&positive, &schema, &profile).expect_err("no positive one").to_string();
+        assert!(refused.contains("a task of several classes has no positive one"), "{refused}");
         let refused = starter(&options(Some("lightgbm")), &schema, &profile).expect_err("two classes").to_string();
         assert!(refused.contains("use `network`, which tells several classes apart"), "{refused}");
     }

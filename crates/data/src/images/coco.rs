@@ -4,18 +4,62 @@ use std::collections::HashMap;
 
 use meuse_core::media::LabelledBox;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::labels::{Given, part};
 use super::lists::{Fault, Faults, Finder, Listed};
 
-/// The file as a whole. Its entries are read one by one, so that a bad one spoils no other.
+/// The most entries of one list; where each lies takes 16 bytes. COCO's own have under a million.
+const MOST_ENTRIES: usize = 8_000_000;
+
+/// The file as a whole. Its entries are read one by one, so that a bad one spoils no other. Captions and keypoints come in
+/// files alike, but without categories, and are none.
 #[derive(Deserialize)]
 struct Coco<'a> {
     #[serde(borrow)]
-    images: Vec<&'a RawValue>,
-    annotations: Option<Vec<&'a RawValue>>,
-    categories: Option<Vec<&'a RawValue>>,
+    images: Entries<'a>,
+    #[serde(borrow, default)]
+    annotations: Entries<'a>,
+    #[serde(borrow)]
+    categories: Entries<'a>,
+}
+
+/// Where the entries of a list lie, up to [`MOST_ENTRIES`], and how many there are.
+#[derive(Default)]
+struct Entries<'a> {
+    raw: Vec<&'a RawValue>,
+    count: usize,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OfList;
+
+        impl<'de> Visitor<'de> for OfList {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Entries::default();
+                while entries.raw.len() < MOST_ENTRIES
+                    && let Some(raw) = list.next_element()?
+                {
+                    entries.raw.push(raw);
+                }
+                entries.count = entries.raw.len();
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    entries.count += 1;
+                }
+                Ok(entries)
+            }
+        }
+
+        deserializer.deserialize_seq(OfList)
+    }
 }
 
 #[derive(Deserialize)]
@@ -39,17 +83,28 @@ struct Category {
     name: String,
 }
 
-/// Reads COCO's annotations; nothing when the file is other JSON. A picture whose boxes are all of one class has that
-/// label. The error says that the file is no JSON at all.
+/// Reads COCO's annotations; nothing when the file is other JSON, or names no image. A picture whose boxes are all of one
+/// class has that label. The error says why the file says nothing of any image: it is no JSON, or none of them can be read.
 pub(super) fn read(name: &str, text: &str, finder: &Finder<'_>) -> Result<Option<Listed>, String> {
     let coco = match serde_json::from_str::<Coco<'_>>(text) {
-        Ok(coco) if coco.annotations.is_some() || coco.categories.is_some() => coco,
-        Ok(_) => return Ok(None),
+        // A list in which lists stand would be read as one, too.
+        Ok(_) if !text.trim_start().starts_with('{') => return Ok(None),
+        Ok(coco) if coco.images.count == 0 => return Ok(None),
+        Ok(coco) => coco,
         Err(error) if error.is_data() => return Ok(None),
         Err(error) => return Err(format!("it is no JSON, or is cut short: {error}")),
     };
+    let most = [&coco.images, &coco.annotations, &coco.categories].map(|entries| entries.count).into_iter().max();
+    if let Some(count) = most.filter(|count| *count > MOST_ENTRIES) {
+        return Err(format!("it has a list of {count} entries, and {MOST_ENTRIES} are the most"));
+    }
     let mut listed = Listed::default();
     let paths = images(name, &coco, finder, &mut listed);
+    if paths.is_empty() {
+        let first = listed.faults.told(name).next();
+        let said = |(place, reason, _)| Err(format!("none of its images can be read: {place}: {reason}"));
+        return first.map_or(Ok(None), said);
+    }
     let categories = categories(name, &coco, &mut listed.faults);
     annotations(name, &coco, &paths, &categories, &mut listed);
     for given in listed.files.values_mut() {
@@ -66,7 +121,7 @@ fn images<'f>(name: &str, coco: &Coco<'_>, finder: &Finder<'f>, listed: &mut Lis
         .next()
         .and_then(|file| file.split(|c: char| !c.is_alphabetic()).find_map(part).map(str::to_owned));
     let mut paths = HashMap::new();
-    for (number, raw) in coco.images.iter().enumerate() {
+    for (number, raw) in coco.images.raw.iter().enumerate() {
         let place = || format!("{name}, images[{number}]");
         let Some(Image { id, file_name }) = entry(raw, place, &mut listed.faults) else { continue };
         let path = finder.find(name, &file_name);
@@ -81,7 +136,7 @@ fn images<'f>(name: &str, coco: &Coco<'_>, finder: &Finder<'f>, listed: &mut Lis
 
 /// The name of each category, by its id.
 fn categories(name: &str, coco: &Coco<'_>, faults: &mut Faults) -> HashMap<u64, String> {
-    let entries = coco.categories.iter().flatten().enumerate();
+    let entries = coco.categories.raw.iter().enumerate();
     let read = entries.filter_map(|(number, raw)| entry(raw, || format!("{name}, categories[{number}]"), faults));
     read.map(|Category { id, name }| (id, name)).collect()
 }
@@ -94,7 +149,7 @@ fn annotations(
     categories: &HashMap<u64, String>,
     listed: &mut Listed,
 ) {
-    for (number, raw) in coco.annotations.iter().flatten().enumerate() {
+    for (number, raw) in coco.annotations.raw.iter().enumerate() {
         let place = || format!("{name}, annotations[{number}]");
         let Some(Annotation { image_id, category_id, bbox, iscrowd }) = entry(raw, place, &mut listed.faults) else {
             continue;
@@ -214,11 +269,23 @@ mod tests {
 
     #[test]
     fn other_json_is_no_coco_and_what_is_cut_is_no_json() {
-        for other in [r#"{"a": 1}"#, r#"{"images": 3, "categories": []}"#, r#"{"images": ["1.png"]}"#, "[]", "7"] {
+        let captions =
+            r#"{"images": [{"id": 1, "file_name": "1.png"}], "annotations": [{"image_id": 1, "caption": "a cat"}]}"#;
+        let lists = "[[1], [2], [3]]";
+        let none = r#"{"images": [], "categories": []}"#;
+        let others = [r#"{"a": 1}"#, r#"{"images": 3, "categories": []}"#, r#"{"images": ["1.png"]}"#, "[]", "7"];
+        for other in others.into_iter().chain([captions, lists, none]) {
             assert!(read("x.json", other, &finder()).expect("JSON").is_none(), "{other}");
         }
         let whole = coco("");
         let reason = read("x.json", &whole[..whole.len() - 9], &finder()).expect_err("it is cut");
         assert!(reason.starts_with("it is no JSON, or is cut short"), "{reason}");
+        for strange in [
+            r#"{"images": ["1.png"], "categories": ["cat", "dog"]}"#,
+            r#"{"images": [{"id": "000001", "file_name": "1.png"}], "annotations": [], "categories": []}"#,
+        ] {
+            let reason = read("x.json", strange, &finder()).expect_err("no image can be read");
+            assert!(reason.starts_with("none of its images can be read: x.json, images[0]: "), "{reason}");
+        }
     }
 }

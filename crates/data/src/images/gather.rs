@@ -53,6 +53,9 @@ pub(super) struct Gatherer<'a> {
     warnings: Vec<String>,
 }
 
+/// So many lists that cannot be read are warned of.
+const MOST_WARNINGS: usize = 3;
+
 /// Where the bytes of a file that begins as a picture lie: the pack, their offset in it, and their length.
 type Place = (u32, u64, u32);
 
@@ -123,7 +126,7 @@ impl<'a> Gatherer<'a> {
                     self.problem(name, "it is no picture, no manifest with a column `file`, and no COCO annotations");
                 }
                 Ok(Some(Listed { files: named, faults })) => {
-                    files.get_or_insert_default().extend(named);
+                    Listed::says_more(files.get_or_insert_default(), named);
                     for (place, reason, count) in faults.told(name) {
                         self.problem(place, reason);
                         self.more += count - 1;
@@ -132,9 +135,12 @@ impl<'a> Gatherer<'a> {
             }
         }
         let folders_decide = files.is_none() && !pictures.is_empty();
-        if let Some((name, reason)) = unreadable.first().filter(|_| folders_decide) {
-            self.warnings
-                .push(format!("labels and parts come from folders, because `{name}` cannot be read: {reason}"));
+        for (name, reason) in unreadable.iter().take(if folders_decide { 1 } else { MOST_WARNINGS }) {
+            self.warnings.push(if folders_decide {
+                format!("labels and parts come from folders, because `{name}` cannot be read: {reason}")
+            } else {
+                format!("pictures that only `{name}` names are left out, because it cannot be read: {reason}")
+            });
         }
         for (name, reason) in unreadable {
             // Whether it is a list at all, nobody knows. Where another one is, that one says what pictures show.

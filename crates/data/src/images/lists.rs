@@ -11,6 +11,8 @@ use crate::import::text;
 
 /// So many faults of one kind are told one by one, the rest of them as a number: a list has millions of lines.
 const TOLD: usize = 20;
+/// The most characters that are told of one: what is wrong may be a value of megabytes.
+const MOST_CHARACTERS: usize = 300;
 
 /// What a list says.
 #[derive(Debug, Default)]
@@ -74,12 +76,27 @@ struct OfOneKind {
     more: u64,
 }
 
+impl Listed {
+    /// Takes what another list says as well. Of a file that both name the later one counts, unless it says nothing.
+    pub(super) fn says_more(files: &mut HashMap<String, Given>, later: HashMap<String, Given>) {
+        for (path, given) in later {
+            let says_nothing = given.label.is_none() && given.boxes.is_empty();
+            match files.get_mut(&path) {
+                Some(earlier) if says_nothing => earlier.split = given.split.or(earlier.split.take()),
+                Some(earlier) => *earlier = given,
+                None => _ = files.insert(path, given),
+            }
+        }
+    }
+}
+
 impl Faults {
     /// Notes one. Its words are made only when they will be told.
     pub(super) fn add(&mut self, fault: Fault, place_and_reason: impl FnOnce() -> (String, String)) {
         let kind = self.0.entry(fault).or_default();
         if kind.told.len() < TOLD {
-            kind.told.push(place_and_reason());
+            let (place, reason) = place_and_reason();
+            kind.told.push((shortened(place), shortened(reason)));
         } else {
             kind.more += 1;
         }
@@ -91,6 +108,13 @@ impl Faults {
             let rest = (more > 0).then(|| (name.to_owned(), fault.of_more(more), more));
             told.into_iter().map(|(place, reason)| (place, reason, 1)).chain(rest)
         })
+    }
+}
+
+fn shortened(text: String) -> String {
+    match text.char_indices().nth(MOST_CHARACTERS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }
 

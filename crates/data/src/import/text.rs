@@ -162,11 +162,18 @@ fn is_chinese(guess: &str) -> bool {
     guess == "GBK" || guess == "gb18030"
 }
 
+/// Whether text is UTF-8 to its end, in which the beginning of a character stands: one or two bytes, of which no encoding
+/// can be guessed. Where all before it is ASCII, it may be the last character of another encoding.
+fn is_cut(bytes: &[u8], error: std::str::Utf8Error) -> bool {
+    error.error_len().is_none() && !bytes[..error.valid_up_to()].is_ascii()
+}
+
 /// The text of a small file, without a byte-order mark; it is taken for GB18030 where [`prepare`] would. The error says
 /// why it is no text.
 pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}')),
+        Err(error) if is_cut(bytes, error) => return Err("it ends in the middle of a character of UTF-8".to_owned()),
         Err(error) => {
             let bad = &bytes[error.valid_up_to()..];
             let looks = FOREIGN.iter().find(|(mark, ..)| bytes.starts_with(mark)).map(|(_, what, _)| *what);

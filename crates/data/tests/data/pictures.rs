@@ -68,7 +68,7 @@ fn only_pictures_decide_which_folder_is_the_class() {
             &[("about.csv", b"a,b\n1,2\n"), ("set/cat/1.png", PICTURE), ("set/dog/2.png", PICTURE)],
         ),
         (
-            "a picture of which only the beginning can be read has its say",
+            "what is a picture by its name only has no say",
             &[("set/cat/a/1.png", PICTURE), ("set/dog/b/2.png", PICTURE), ("readme.png", b"no picture at all")],
         ),
         ("one folder deep", &[("cat/1.png", PICTURE), ("dog/1.png", PICTURE)]),
@@ -104,7 +104,14 @@ fn a_manifest_in_gb18030_is_read() {
 
 #[test]
 fn a_list_that_cannot_be_read_is_told_and_ends_no_import() {
-    let cases: [(&str, &[u8], &str); 4] = [
+    let cut = "file,label\n1.png,小猫\n2.png,小狗\n".as_bytes();
+    let cases: [(&str, &[u8], &str); 6] = [
+        ("labels.csv", &cut[..cut.len() - 2], "it ends in the middle of a character of UTF-8"),
+        (
+            "boxes.json",
+            b"{\"images\": [{\"id\": \"000001\", \"file_name\": \"1.png\"}], \"categories\": []}",
+            "none of its images can be read: boxes.json, images[0]: its `id` cannot be read",
+        ),
         ("labels.csv", b"file,label\n1.png,caf\xe9 \n2.png,th\xe9 \n", "it is not UTF-8 (byte 21)"),
         ("labels.csv", b"\xff\xfef\0i\0l\0e\0", "UTF-16"),
         ("labels.tsv", b"f\0i\0l\0e\0", "it holds NUL bytes"),
@@ -128,7 +135,30 @@ fn a_list_that_cannot_be_read_is_told_and_ends_no_import() {
         ("set/dog/2.png", PICTURE),
     ]));
     assert_eq!(labels(&imported), ["x", "y"]);
-    assert!(told(&imported, "a.csv").ends_with(": save it as UTF-8") && imported.warnings().contains("repeats itself"));
+    assert!(told(&imported, "a.csv").ends_with(": save it as UTF-8"));
+    assert!(imported.warnings().contains("pictures that only `a.csv` names are left out"), "{}", imported.warnings());
+}
+
+#[test]
+fn captions_beside_boxes_take_nothing_away() {
+    let images = r#""images": [{"id": 1, "file_name": "1.png"}, {"id": 2, "file_name": "2.png"}]"#;
+    let boxes = format!(
+        r#"{{{images}, "categories": [{{"id": 3, "name": "disc"}}],
+            "annotations": [{{"image_id": 1, "category_id": 3, "bbox": [20, 13, 20, 20]}}]}}"#
+    );
+    let captions = format!(r#"{{{images}, "annotations": [{{"image_id": 1, "id": 7, "caption": "a disc"}}]}}"#);
+    // Manifests that say nothing of a picture leave it as it is, too.
+    let imported = import(archive(&[
+        ("annotations/a_instances.json", boxes.as_bytes()),
+        ("annotations/captions.json", captions.as_bytes()),
+        ("annotations/parts.csv", b"file,split\n1.png,train\n2.png,test\n"),
+        ("images/1.png", PICTURE),
+        ("images/2.png", PICTURE),
+    ]));
+    assert_eq!(self::images(&imported).boxes, 1);
+    assert!(told(&imported, "annotations/captions.json").contains("no COCO annotations"));
+    let expected = [("disc", "training"), ("null", "test")].map(|(label, part)| (label.to_owned(), part.to_owned()));
+    assert_eq!(given(&imported), expected);
 }
 
 #[test]

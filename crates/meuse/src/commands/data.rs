@@ -211,7 +211,7 @@ fn print_images(images: &ImagesProfile) {
         output::bytes(images.bytes)
     ));
     if images.left_out > 0 {
-        output::line(&format!("{} files were left out:", images.left_out));
+        output::line(&format!("{} left out:", images.left_out));
         for problem in images.problems.iter().take(20) {
             output::line(&format!("  {}: {}", problem.file, problem.reason));
         }
