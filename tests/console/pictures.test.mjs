@@ -256,7 +256,7 @@ errand(
     await server.import('flawed', 'flawed.zip', flawed())
     await page.goto('/data/flawed/1')
     await settled(page)
-    await page.getByText('2 个文件未导入').click()
+    await page.getByText('2 项未导入').click()
     const { images } = await server.api('GET', '/datasets/flawed:1/profile')
     const shown = await page.locator('details li').filter({ has: page.locator('code') }).evaluateAll((all) => all.map((one) => [one.querySelector('code').innerText, one.querySelector('span').innerText, one.querySelector('span').lang]))
     assert.deepEqual(shown.map(([file]) => file), images.problems.map((problem) => problem.file))

@@ -130,11 +130,14 @@ errand('a training is started, watched and leads to its version', shared, async 
   const events = await server.api('GET', `/jobs/${id}/events`)
   const lines = events.trim().split('\n').map((line) => JSON.parse(line).event).filter(Boolean)
   const stages = [...new Set(lines.filter((event) => event.type === 'progress').map((event) => event.stage))]
+  await page.locator('ol > li .mark').nth(stages.length - 1).waitFor()
   assert.equal(await page.locator('ol > li .mark').count(), stages.length)
   const figures = lines.filter((event) => event.type === 'metric')
   assert.ok(figures.length > 0, 'the trees tell their validation loss')
   await page.getByText('Values as a table').click()
-  assert.equal(await page.getByRole('region', { name: /by step$/ }).locator('tbody tr').count(), figures.length)
+  const values = page.getByRole('region', { name: /by step$/ }).locator('tbody tr')
+  await values.nth(figures.length - 1).waitFor()
+  assert.equal(await values.count(), figures.length)
   for (const event of lines.filter((event) => event.type === 'log')) await page.getByRole('log').getByText(event.message).waitFor()
 
   // The page of a job that has ended tells the same.
