@@ -1,14 +1,14 @@
-//! What a trained network answers for rows.
+//! What a trained network answers for rows, and how wrong that is.
 
 use std::collections::VecDeque;
 
-use meuse_core::recipe::network::Graph;
+use meuse_core::recipe::network::{Graph, Loss};
 use tch::{Device, Tensor, no_grad};
 
 use crate::Error;
 use crate::crew::{Crew, alone_meanwhile};
 use crate::forward::{Pass, forward};
-use crate::lesson::{is_much, pictures};
+use crate::lesson::{is_much, loss, pictures};
 use crate::loader::{Plan, Rows, for_each_batch};
 use crate::stack::Stack;
 use crate::weights::{Weights, numbers_of};
@@ -107,4 +107,30 @@ fn told(
         work(rows, &crew.answer(member)?);
     }
     Ok(())
+}
+
+/// The mean loss of outputs, row after row; of no rows there is none.
+pub(crate) fn mean_loss(kind: Loss, outputs: &[f32], targets: &[f32]) -> f64 {
+    if targets.is_empty() {
+        return f64::NAN;
+    }
+    let rows = targets.len() as i64;
+    no_grad(|| loss(kind, &Tensor::from_slice(outputs).reshape([rows, -1]), targets, None, 0.0).double_value(&[]))
+}
+
+/// The share of rows with the right class.
+pub(crate) fn accuracy(loss: Loss, outputs: &[f32], targets: &[f32]) -> Option<f64> {
+    let width = outputs.len() / targets.len().max(1);
+    let right = |(row, target): (&[f32], &f32)| match loss {
+        Loss::CrossEntropy => {
+            let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]));
+            best == Some(*target as usize)
+        }
+        _ => (row[0] > 0.0) == (*target > 0.5),
+    };
+    if loss == Loss::MeanSquaredError || width == 0 {
+        return None;
+    }
+    let count = outputs.chunks_exact(width).zip(targets).filter(|pair| right(*pair)).count();
+    Some(count as f64 / targets.len() as f64)
 }

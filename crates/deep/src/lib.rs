@@ -10,6 +10,7 @@
 pub mod checkpoint;
 mod crew;
 mod detection;
+mod divergence;
 mod error;
 mod evaluation;
 mod folded;

@@ -15,16 +15,17 @@ use meuse_prep::boxes::TrueBox;
 use meuse_prep::image::mix_up_weight;
 use meuse_train::Watch;
 use sha2::{Digest, Sha256};
-use tch::{Device, Tensor, no_grad};
+use tch::{Device, Tensor};
 
 use crate::checkpoint::{Checkpoint, State};
 use crate::crew::{Crew, alone_meanwhile};
+use crate::divergence::{Bound, has_diverged};
 use crate::initialise::Chance;
-use crate::lesson::{Lesson, Share, computes_here, divided, loss, pieces, shares, weight_of};
+use crate::lesson::{Lesson, Share, computes_here, divided, pieces, shares, weight_of};
 use crate::loader::{Batch, Plan, Samples, for_each_batch};
 use crate::optimizer::{Optimizer, Step};
 use crate::stack::Stack;
-use crate::weights::{Weights, has_diverged, numbers_of};
+use crate::weights::{Weights, numbers_of};
 use crate::{Error, detection, evaluation};
 
 /// The streams of dropout, one for each step, begin here; those of orders and parameters are below.
@@ -34,9 +35,6 @@ const SHARE_STREAMS: u64 = 1 << 52;
 
 /// Numbers that a step changes from which on the threads' meeting once more costs less than it gives.
 const WORTH_MEETING: usize = 1 << 19;
-
-/// A loss of so many times the one of an answer that knows nothing has diverged, finite as it is.
-const HOPELESS: f64 = 10.0;
 
 /// What is trained on what.
 #[derive(Clone, Copy)]
@@ -264,18 +262,15 @@ impl<'a> Run<'a> {
     fn stop_when_diverged(&mut self, epoch: u64, mean: f64, validation: Option<f64>) -> Result<(), Error> {
         let fit = self.fit;
         let before = self.state.loss_before.replace(mean);
-        let knows_nothing = loss_without_knowledge(fit.loss, fit.graph.outputs(), fit.training.targets);
-        let (Some(knows_nothing), Some(first)) = (knows_nothing, self.state.first_loss) else { return Ok(()) };
-        let hopeless = HOPELESS * knows_nothing.max(first);
+        let bound = Bound::of(fit.loss, fit.graph.outputs(), fit.training.targets, self.state.first_loss);
+        let Some(bound) = bound.filter(|bound| bound.is_hopeless(mean)) else { return Ok(()) };
         let over = epoch == self.last_epoch() || self.stopped() || before.is_some_and(|before| mean > before);
-        let saved = self.best.is_some() && self.state.best_loss.is_some_and(|best| best <= hopeless);
-        if validation.unwrap_or(mean) <= hopeless || mean <= hopeless || !over || saved {
+        let validated = validation.is_some_and(|loss| !bound.is_hopeless(loss));
+        let saved = self.best.is_some() && self.state.best_loss.is_some_and(|best| !bound.is_hopeless(best));
+        if !over || validated || saved {
             return Ok(());
         }
-        Err(self.diverged(&format!(
-            "the mean loss of epoch {epoch} is {mean:.3}, that of the first step was {first:.3}, and an answer that knows \
-             nothing has {knows_nothing:.3}"
-        )))
+        Err(self.diverged(&bound.told(epoch, mean)))
     }
 
     fn stopped(&self) -> bool {
@@ -460,8 +455,8 @@ impl<'a> Run<'a> {
         let fit = self.fit;
         if fit.loss != Loss::Boxes {
             let outputs = evaluation::outputs(fit.graph, &self.weights, samples.rows, fit.threads)?;
-            let value = mean_loss(fit.loss, &outputs, samples.targets);
-            return Ok((value, accuracy(fit.loss, &outputs, samples.targets)));
+            let value = evaluation::mean_loss(fit.loss, &outputs, samples.targets);
+            return Ok((value, evaluation::accuracy(fit.loss, &outputs, samples.targets)));
         }
         let (mut sum, mut count) = (0.0, 0);
         evaluation::for_each_output(fit.graph, &self.weights, samples.rows, fit.threads, |rows, output| {
@@ -550,46 +545,6 @@ fn class_weights(fit: &Fit) -> Result<Option<Vec<f32>>, Error> {
     let rows = fit.training.targets.len() as f32;
     let weights: Vec<f32> = counts.iter().map(|count| rows / (classes as f32 * *count as f32)).collect();
     Ok(Some(weights))
-}
-
-/// The mean loss of the best answer that is the same for every row; of classes, of an even guess. Of boxes there is none:
-/// how large their loss is depends on how many stand in a picture.
-fn loss_without_knowledge(kind: Loss, outputs: usize, targets: &[f32]) -> Option<f64> {
-    match kind {
-        Loss::CrossEntropy => Some((outputs as f64).ln()),
-        Loss::BinaryCrossEntropy => Some(2.0_f64.ln()),
-        Loss::MeanSquaredError => {
-            let count = targets.len().max(1) as f64;
-            let mean = targets.iter().map(|target| f64::from(*target)).sum::<f64>() / count;
-            Some(targets.iter().map(|target| (f64::from(*target) - mean).powi(2)).sum::<f64>() / count)
-        }
-        Loss::Boxes => None,
-    }
-}
-
-fn mean_loss(kind: Loss, outputs: &[f32], targets: &[f32]) -> f64 {
-    if targets.is_empty() {
-        return f64::NAN;
-    }
-    let rows = targets.len() as i64;
-    no_grad(|| loss(kind, &Tensor::from_slice(outputs).reshape([rows, -1]), targets, None, 0.0).double_value(&[]))
-}
-
-/// The share of rows with the right class.
-fn accuracy(loss: Loss, outputs: &[f32], targets: &[f32]) -> Option<f64> {
-    let width = outputs.len() / targets.len().max(1);
-    let right = |(row, target): (&[f32], &f32)| match loss {
-        Loss::CrossEntropy => {
-            let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b]));
-            best == Some(*target as usize)
-        }
-        _ => (row[0] > 0.0) == (*target > 0.5),
-    };
-    if loss == Loss::MeanSquaredError || width == 0 {
-        return None;
-    }
-    let count = outputs.chunks_exact(width).zip(targets).filter(|pair| right(*pair)).count();
-    Some(count as f64 / targets.len() as f64)
 }
 
 /// What is trained on what, in 64 characters.

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use meuse_core::recipe::network::{Graph, Parameter};
 use tch::{Device, Kind, Tensor, no_grad};
 
-use crate::Error;
 use crate::folded::Folded;
 use crate::initialise;
 
@@ -198,17 +197,4 @@ pub(crate) fn numbers_of(tensor: &Tensor) -> Vec<f32> {
     let mut numbers = vec![0.0_f32; count];
     tensor.copy_data(&mut numbers, count);
     numbers
-}
-
-/// The failure of a training that diverged: `how` its loss tells so.
-pub(crate) fn has_diverged(field: &str, how: &str, kept: Option<u64>) -> Error {
-    let kept = match kept {
-        Some(step) => format!("the checkpoint of step {step} is kept"),
-        None => "no checkpoint had been written yet".to_owned(),
-    };
-    Error::input(
-        field,
-        format!("{how}: the training diverged; {kept}"),
-        "lower the learning rate tenfold, or set clip_norm = 1.0; inputs of very large numbers do it too",
-    )
 }

@@ -201,7 +201,7 @@ fn sequence(column: &ColumnProfile, profile: &TextProfile, text: &mut String) {
     duplicates(profile, text);
     let (tokens, lengths) =
         if is_without_blanks(profile) { ("characters", &profile.characters) } else { ("keras_words", &profile.words) };
-    // Most texts are read whole (the profile tells nineteen of twenty); a mean over much padding would say little of the short ones.
+    // Nineteen of twenty texts are read whole; a mean over more padding would say little of the short ones.
     let most = lengths.iter().find(|quantile| quantile.q >= 0.9).map_or(200.0, |quantile| quantile.value);
     let length = most.ceil().clamp(8.0, 400.0);
     let _ = writeln!(

@@ -126,7 +126,7 @@ impl<'a> Gatherer<'a> {
                     self.problem(name, "it is no picture, no manifest with a column `file`, and no COCO annotations");
                 }
                 Ok(Some(Listed { files: named, faults })) => {
-                    Listed::says_more(files.get_or_insert_default(), named);
+                    lists::merge(files.get_or_insert_default(), named);
                     for (place, reason, count) in faults.told(name) {
                         self.problem(place, reason);
                         self.more += count - 1;

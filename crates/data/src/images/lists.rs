@@ -76,16 +76,14 @@ struct OfOneKind {
     more: u64,
 }
 
-impl Listed {
-    /// Takes what another list says as well. Of a file that both name the later one counts, unless it says nothing.
-    pub(super) fn says_more(files: &mut HashMap<String, Given>, later: HashMap<String, Given>) {
-        for (path, given) in later {
-            let says_nothing = given.label.is_none() && given.boxes.is_empty();
-            match files.get_mut(&path) {
-                Some(earlier) if says_nothing => earlier.split = given.split.or(earlier.split.take()),
-                Some(earlier) => *earlier = given,
-                None => _ = files.insert(path, given),
-            }
+/// Adds what a later list says. Of a file that both name the later one counts, unless it says nothing of what is seen.
+pub(super) fn merge(files: &mut HashMap<String, Given>, later: HashMap<String, Given>) {
+    for (path, given) in later {
+        let says_nothing = given.label.is_none() && given.boxes.is_empty();
+        match files.get_mut(&path) {
+            Some(earlier) if says_nothing => earlier.split = given.split.or(earlier.split.take()),
+            Some(earlier) => *earlier = given,
+            None => _ = files.insert(path, given),
         }
     }
 }

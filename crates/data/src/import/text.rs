@@ -40,6 +40,7 @@ pub(super) fn prepare(source: &Path, named: Option<Encoding>, folder: &Path, wat
     match scan(source, watch)? {
         Scan::Text(longest_line) => Ok(Text { path: source.to_owned(), longest_line }),
         Scan::Nul(offset) => Err(nul(source, offset)?),
+        Scan::Cut(offset) => Err(not_utf8(source, offset, "; the file ends in the middle of a character")?),
         Scan::NotUtf8(offset) if named.is_some() => Err(not_utf8(source, offset, "")?),
         Scan::NotUtf8(offset) => {
             let guess = guess(&read(source, offset, CHUNK)?);
@@ -56,6 +57,8 @@ enum Scan {
     Text(usize),
     Nul(u64),
     NotUtf8(u64),
+    /// It is UTF-8, and ends within a character.
+    Cut(u64),
 }
 
 /// Reads the whole file once: is it UTF-8, is there a NUL, how long are its lines?
@@ -66,6 +69,7 @@ fn scan(source: &Path, watch: &dyn Watch) -> Result<Scan, Error> {
     // `buffer[..kept]` is the beginning of a character that the next chunk ends.
     let (mut kept, mut offset) = (0, 0);
     let mut lines = LineLengths::default();
+    let mut is_ascii = true;
     loop {
         let count = file.read(&mut buffer[kept..]).map_err(Error::reading(source))?;
         let chunk = &buffer[..kept + count];
@@ -76,12 +80,16 @@ fn scan(source: &Path, watch: &dyn Watch) -> Result<Scan, Error> {
         let rest = match std::str::from_utf8(chunk) {
             Ok(_) => 0,
             Err(error) if error.error_len().is_none() && count > 0 => chunk.len() - error.valid_up_to(),
-            Err(error) => return Ok(Scan::NotUtf8(offset + error.valid_up_to() as u64)),
+            Err(error) => {
+                let (place, is_cut) = (offset + error.valid_up_to() as u64, is_cut(error, is_ascii));
+                return Ok(if is_cut { Scan::Cut(place) } else { Scan::NotUtf8(place) });
+            }
         };
         if count == 0 {
             return Ok(Scan::Text(lines.longest()));
         }
         let end = chunk.len();
+        is_ascii = is_ascii && chunk[..end - rest].is_ascii();
         offset += (end - rest) as u64;
         buffer.copy_within(end - rest..end, 0);
         kept = rest;
@@ -164,8 +172,8 @@ fn is_chinese(guess: &str) -> bool {
 
 /// Whether text is UTF-8 to its end, in which the beginning of a character stands: one or two bytes, of which no encoding
 /// can be guessed. Where all before it is ASCII, it may be the last character of another encoding.
-fn is_cut(bytes: &[u8], error: std::str::Utf8Error) -> bool {
-    error.error_len().is_none() && !bytes[..error.valid_up_to()].is_ascii()
+fn is_cut(error: std::str::Utf8Error, is_ascii_before: bool) -> bool {
+    error.error_len().is_none() && !is_ascii_before
 }
 
 /// The text of a small file, without a byte-order mark; it is taken for GB18030 where [`prepare`] would. The error says
@@ -173,7 +181,9 @@ fn is_cut(bytes: &[u8], error: std::str::Utf8Error) -> bool {
 pub(crate) fn decoded(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text.trim_start_matches('\u{feff}')),
-        Err(error) if is_cut(bytes, error) => return Err("it ends in the middle of a character of UTF-8".to_owned()),
+        Err(error) if is_cut(error, bytes[..error.valid_up_to()].is_ascii()) => {
+            return Err("it ends in the middle of a character of UTF-8".to_owned());
+        }
         Err(error) => {
             let bad = &bytes[error.valid_up_to()..];
             let looks = FOREIGN.iter().find(|(mark, ..)| bytes.starts_with(mark)).map(|(_, what, _)| *what);

@@ -65,4 +65,10 @@ fn a_character_cut_at_the_end_of_the_file_is_refused() {
     let whole = "a,b\nx,中".as_bytes();
     let failure = refused_with(&whole[..whole.len() - 1], named(Encoding::Utf8));
     assert!(failure.message.contains("offset 6 is not UTF-8"), "{failure}");
+    // Of its one or two bytes alone no encoding can be guessed, least of all one in which the whole file reads as others.
+    let whole = "标签,名\n小猫,一二\n小狗,三四\n小猫".as_bytes();
+    for cut in [1, 2] {
+        let failure = refused(&whole[..whole.len() - cut]);
+        assert!(failure.message.contains("is not UTF-8; the file ends in the middle of a character"), "{failure}");
+    }
 }
